@@ -1,0 +1,165 @@
+"""Words on exposures: taken down, withdrawn, and which of them are effective at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+from foreshore import facts
+from foreshore.decisions import audit, checks
+from foreshore.decisions.models import Disposition
+from foreshore.decisions.records import Entry
+from foreshore.errors import UsageError
+
+Resolve = Callable[[int], int] | Mapping[int, int] | None
+_CHUNK = 500  # SQLite takes a limited number of parameters in one query
+
+
+def decide(
+    alias: str,
+    exposures: Sequence[int],
+    disposition: str,
+    *,
+    because: str,
+    author: str,
+    until: date | None,
+    like_this: str,
+    evidence: Mapping[int, Mapping[str, Any]],
+    at: datetime | None,
+    longest_days: int,
+) -> list[Entry]:
+    """Take down one word on many exposures in one transaction; see `Decisions.decide`."""
+    moment = _moment(at)
+    word = disposition if disposition == checks.WITHDRAWN else checks.word(disposition)
+    told, who = checks.reason(because), checks.author(author)
+    last_day = checks.end(word, until, moment, longest_days)
+    chosen = list(dict.fromkeys(exposures))
+    if not chosen:
+        raise UsageError(
+            "no exposure was named", hint="an id as `foreshore exposures` prints it, or --like-this"
+        )
+    with audit.writing(alias):
+        before = _latest(alias, chosen)
+        if word == checks.WITHDRAWN:
+            _refuse_if_nothing_to_withdraw(alias, before, chosen)
+        rows = [
+            Disposition(
+                exposure=exposure,
+                disposition=word,
+                because=told,
+                author=who,
+                decided_at=moment,
+                until=last_day,
+                like_this=like_this,
+                evidence=dict(evidence.get(exposure, {})),
+                supersedes_id=before.get(exposure),
+            )
+            for exposure in chosen
+        ]
+        link = audit.record(
+            alias,
+            what="withdraw" if word == checks.WITHDRAWN else "decide",
+            author=who,
+            at=datetime.now(UTC),
+            detail={"disposition": word, "because": told, "exposures": len(rows), "like_this": like_this},
+            rows={"dispositions": list(rows)},
+        )
+        for row in rows:
+            row.audit = link
+        Disposition.objects.using(alias).bulk_create(rows, batch_size=_CHUNK)
+        return [_entry(row) for row in rows]
+
+
+def _moment(at: datetime | None) -> datetime:
+    now = datetime.now(UTC)
+    moment = audit.utc(at) if at is not None else now
+    if moment > now:
+        raise UsageError(f"{moment:%Y-%m-%d %H:%M} lies in the future", hint="the time when it was decided")
+    return moment
+
+
+def _latest(alias: str, exposures: list[int]) -> dict[int, int]:
+    """The row number of the latest word on each exposure that has one."""
+    latest: dict[int, int] = {}
+    for start in range(0, len(exposures), _CHUNK):
+        rows = (
+            Disposition.objects.using(alias)
+            .filter(exposure__in=exposures[start : start + _CHUNK])
+            .order_by("decided_at", "id")
+        )
+        latest.update(rows.values_list("exposure", "id"))
+    return latest
+
+
+def _refuse_if_nothing_to_withdraw(alias: str, before: Mapping[int, int], chosen: Iterable[int]) -> None:
+    standing = {
+        row.exposure
+        for start in range(0, len(before), _CHUNK)
+        for row in Disposition.objects.using(alias).filter(
+            id__in=list(before.values())[start : start + _CHUNK]
+        )
+        if row.disposition != checks.WITHDRAWN
+    }
+    missing = [exposure for exposure in chosen if exposure not in standing]
+    if missing:
+        from foreshore import keys
+
+        raise UsageError(
+            f"there is no decision on {keys.show('EXP', missing[0])} to withdraw",
+            hint="the id that the decision was made on, as `foreshore explain` shows it",
+        )
+
+
+def history(alias: str, exposures: Iterable[int]) -> list[Entry]:
+    """All words on these exposures, oldest first."""
+    rows = Disposition.objects.using(alias).filter(exposure__in=list(exposures)).order_by("decided_at", "id")
+    return [_entry(row) for row in rows]
+
+
+def effective(alias: str, as_of: datetime, resolve: Resolve) -> list[facts.Decision]:
+    """The words that count at `as_of`; see `Decisions.effective`."""
+    moment = audit.utc(as_of)
+    canonical = _resolver(resolve)
+    rows = (
+        Disposition.objects.using(alias)
+        .filter(decided_at__lte=moment)
+        .order_by("decided_at", "id")
+        .values_list("exposure", "disposition", "because", "author", "decided_at", "until")
+    )
+    latest = {canonical(row[0]): row[1:] for row in rows.iterator(chunk_size=10_000)}
+    today = moment.date()
+    return [
+        facts.Decision(exposure, word, because, author, audit.naive(decided_at), until)
+        for exposure, (word, because, author, decided_at, until) in sorted(latest.items())
+        if word != checks.WITHDRAWN and (until is None or until >= today)
+    ]
+
+
+def _resolver(resolve: Resolve) -> Callable[[int], int]:
+    if resolve is None:
+        return lambda exposure: exposure
+    if isinstance(resolve, Mapping):
+        known = resolve
+        return lambda exposure: known.get(exposure, exposure)
+    return resolve
+
+
+def _entry(row: Disposition) -> Entry:
+    return Entry(
+        number=row.pk,
+        exposure=row.exposure,
+        disposition=row.disposition,
+        because=row.because,
+        author=row.author,
+        decided_at=audit.naive(row.decided_at),
+        until=row.until,
+        like_this=row.like_this,
+        evidence=dict(row.evidence),
+        supersedes=row.supersedes_id,
+    )
+
+
+def count(alias: str) -> int:
+    """How many words were ever taken down."""
+    return Disposition.objects.using(alias).count()

@@ -1,0 +1,88 @@
+"""What is this file? Reads without storing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from foreshore import facts
+from foreshore.discovery.reports import LIMITS, FileReport, Limits, reports
+from foreshore.discovery.sniffing import Reader, pick
+from foreshore.errors import BadReport
+
+MOST_SKIPPED = 1_000
+
+
+class SkippedPart(msgspec.Struct, frozen=True):
+    """One part of a report that was not taken."""
+
+    where: str
+    why: str
+
+
+class Inspection(msgspec.Struct, frozen=True):
+    """What was understood of one file; `msgspec.to_builtins` gives the fields of `inspect --json`."""
+
+    file: str
+    reader: str | None = None
+    assets: int = 0
+    ports: int = 0
+    findings: int = 0
+    relations: int = 0
+    skipped: tuple[SkippedPart, ...] = ()
+    error: str | None = None
+    tool: str = ""
+    version: str = ""
+    observed_text: str = ""
+    covered: int = 0  # assets that the report proves to have looked at completely
+
+
+def inspect(
+    paths: Iterable[str | Path], *, limits: Limits = LIMITS, among: Mapping[str, Reader] | None = None
+) -> list[Inspection]:
+    """Read every report under `paths` and return what was found, one entry a file, errors included."""
+    return [
+        Inspection(file=found.where, error=found.sentence())
+        if isinstance(found, BadReport)
+        else inspect_one(found, among)
+        for found in reports(paths, limits)
+    ]
+
+
+def inspect_one(report: FileReport, among: Mapping[str, Reader] | None = None) -> Inspection:
+    """Read one report to its end; a report that fails half-way counts as nothing but its error."""
+    try:
+        name, reader = pick(report, among)
+    except BadReport as error:
+        return Inspection(file=report.name, error=error.sentence())
+    counts: Counter[type] = Counter()
+    assets: set[str] = set()
+    skipped: list[SkippedPart] = []
+    run = facts.RunSeen()
+    try:
+        for record in reader.read(report):
+            counts[type(record)] += 1
+            if isinstance(record, facts.Sighting):
+                assets.add(record.key)
+            elif isinstance(record, facts.RunSeen):
+                run = record
+            elif isinstance(record, facts.Skipped) and len(skipped) < MOST_SKIPPED:
+                skipped.append(SkippedPart(record.where, record.why))
+    except BadReport as error:
+        return Inspection(file=report.name, reader=name, error=error.sentence())
+    return Inspection(
+        file=report.name,
+        reader=name,
+        assets=len(assets),
+        ports=counts[facts.PortSeen],
+        findings=counts[facts.Finding],
+        relations=counts[facts.Relation],
+        skipped=tuple(skipped),
+        tool=run.tool,
+        version=run.version,
+        observed_text=run.observed_text,
+        covered=counts[facts.Covered],
+    )

@@ -1,0 +1,1 @@
+"""One module per report format; a module takes part by having a `PLUGIN`."""

@@ -1,0 +1,146 @@
+"""Makes the company: the same seed makes the same company, to the last MAC address."""
+
+from __future__ import annotations
+
+import ipaddress
+import uuid
+from random import Random
+
+from foreshore.estate import catalogue, things
+from foreshore.estate.catalogue import Kind
+from foreshore.estate.model import NETWORKS, Company, Flaw, Host, Noise, Port
+
+_MONTHS = tuple(f"{year}-{month:02d}" for year in range(2021, 2026) for month in range(1, 13))
+_VIRTUAL = "00:50:56"  # the address prefix of virtual machines; others are locally administered
+_WEB = frozenset({80, 443, 8080, 8090, 8111, 3000, 9000, 7860})
+
+
+def make(seed: int = 7, assets: int = 400) -> Company:
+    """Make the company with about `assets` assets from `seed`.
+
+    What is planted is always there; the number of ordinary workstations and servers follows `assets`.
+    """
+    images, repositories, cloud = things.make(seed)
+    fixed = len(images) + len(repositories) + len(cloud)
+    hosts: list[Host] = []
+    for kind, count in _counts(max(assets - fixed, 0)):
+        hosts.extend(_host(kind, number, seed) for number in range(count))
+    return Company(
+        seed=seed,
+        hosts=tuple(hosts),
+        images=images,
+        repositories=repositories,
+        cloud=cloud,
+        by_name={f"{host.site}/{host.name}": host for host in hosts},
+    )
+
+
+def _counts(wanted: int) -> list[tuple[Kind, int]]:
+    """Return each kind with its number: kinds with many members grow or shrink to meet `wanted`."""
+    kinds = catalogue.kinds()
+    planted = sum(kind.count for kind in kinds if kind.count < 5)
+    many = sum(kind.count for kind in kinds if kind.count >= 5)
+    factor = max(wanted - planted, 0) / many
+    return [
+        (kind, kind.count if kind.count < 5 else max(3, round(kind.count * factor))) for kind in kinds
+    ]
+
+
+def _host(kind: Kind, number: int, seed: int) -> Host:
+    name = kind.name.format(number + 1)
+    draw = Random(f"{seed}/{kind.site}/{kind.zone}/{name}")  # noqa: S311 - a company, not a secret
+    found = _flaws(kind, number, draw)
+    return Host(
+        name=name,
+        site=kind.site,
+        zone=kind.zone,
+        ip=_address(kind, number),
+        mac=_mac(kind, draw),
+        uuid=str(uuid.UUID(int=draw.getrandbits(128), version=4)),
+        agent=f"{draw.getrandbits(160):040x}",
+        os=kind.os,
+        role=kind.role,
+        ports=tuple(_port(port, found) for port in kind.ports),
+        flaws=found,
+        noise=_noise(kind, draw),
+        seen=kind.seen,
+        tags=kind.tags,
+    )
+
+
+def _address(kind: Kind, number: int) -> str:
+    network = ipaddress.ip_network(NETWORKS[kind.site, kind.zone])
+    place = kind.first + number
+    place += place // 256  # the first address of each /24 stays free
+    return str(network.network_address + place)
+
+
+def _mac(kind: Kind, draw: Random) -> str:
+    tail = draw.getrandbits(24)
+    prefix = _VIRTUAL if kind.role not in ("workstation", "device", "printer") else "02:00:5e"
+    return f"{prefix}:{tail >> 16:02x}:{(tail >> 8) & 255:02x}:{tail & 255:02x}"
+
+
+def _flaws(kind: Kind, number: int, draw: Random) -> tuple[Flaw, ...]:
+    """Return what is wrong with one host: what its updates lack, and what is planted."""
+    patched = _patched(kind, draw)
+    found: list[Flaw] = []
+    for entry in kind.software:
+        group, _, share = entry.partition(":")
+        # Every kind has one member that has all of its optional software, so that none is left to chance.
+        if not share or number == 0 or draw.random() < float(share):
+            found.extend(_lacking(group, kind.os, patched))
+    for entry in kind.flaws:
+        cve, _, group = entry.partition("@")
+        members = catalogue.by_group()[group or cve]
+        found.extend(flaw for flaw in members if not group or flaw.cve == cve)
+    return tuple(dict.fromkeys(found))
+
+
+def _patched(kind: Kind, draw: Random) -> str:
+    low, high = kind.patched
+    choices = [month for month in _MONTHS if low <= month <= high] if low else [""]
+    return draw.choice(choices)
+
+
+def _lacking(group: str, system: str, patched: str) -> list[Flaw]:
+    """Return the weaknesses of `group` that were published after the host was last updated."""
+    return [
+        flaw
+        for flaw in catalogue.by_group()[group]
+        if (flaw.month or flaw.published[:7]) > patched
+        and (not flaw.month or catalogue.update_name(flaw, system))
+    ]
+
+
+def _noise(kind: Kind, draw: Random) -> tuple[Noise, ...]:
+    return tuple(
+        check for check in catalogue.noise() if _applies(check, kind) and draw.random() < check.share
+    )
+
+
+def _applies(check: Noise, kind: Kind) -> bool:
+    windows = kind.os.startswith("win")
+    server = kind.role not in ("workstation", "device", "printer")
+    applies = {
+        "all": True,
+        "server": server,
+        "web": 443 in kind.ports,
+        "linux": 22 in kind.ports and not windows,
+        "windows": windows,
+        "server-windows": windows and server and 3389 in kind.ports,
+        "device": kind.role in ("device", "printer"),
+        "win2008r2": kind.os == "win2008r2",
+    }
+    return applies[check.on]
+
+
+def _port(number: int, found: tuple[Flaw, ...]) -> Port:
+    service, product = catalogue.PORT_NAMES[number]
+    tls = number in catalogue.TLS_PORTS
+    for flaw in found:
+        if flaw.port == number and flaw.group != "tls" and not flaw.month:
+            cpe = flaw.cpe.replace("cpe:2.3:", "cpe:/").replace("\\", "")
+            named = f"{flaw.vendor} {flaw.product}" if number in _WEB else flaw.product
+            return Port(number, service, named, flaw.version, f"{cpe}:{flaw.version.split()[0]}", tls)
+    return Port(number, service, product, "", "", tls)

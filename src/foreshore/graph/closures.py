@@ -1,0 +1,128 @@
+"""What can be reached, what leads somewhere, and the part of a graph in which both hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foreshore.errors import UsageError
+from foreshore.graph.model import Bools, Graph, Ints
+
+if TYPE_CHECKING:
+    from foreshore.graph.kernels import Steps
+
+
+def states_of(graph: Graph, states: object, name: str) -> Ints:
+    """Check a list of states against the graph."""
+    chosen = np.asarray(states, np.int64).reshape(-1)
+    if chosen.size and (chosen.min() < 0 or chosen.max() >= graph.states):
+        raise UsageError(f"“{name}” names a state that is not there", hint=f"0 to {graph.states - 1}")
+    return np.ascontiguousarray(chosen, np.int32)
+
+
+def reach(graph: Graph, entries: Ints, step_mask: Bools | None = None) -> Bools:
+    """States that can be held at all: `entries` and what follows over the steps in `step_mask`.
+
+    A step with a guard counts once both of its premises are held. Returns one flag per state.
+    """
+    from foreshore.graph import kernels
+
+    held = np.zeros(graph.states, np.bool_)
+    held[states_of(graph, entries, "entries")] = True
+    out, guards = graph.by_src, graph.by_guard
+    kernels.forward(
+        out.start,
+        out.ids,
+        guards.start,
+        guards.ids,
+        graph.src,
+        graph.dst,
+        graph.guard,
+        _mask(graph, step_mask),
+        held,
+    )
+    return held
+
+
+def leads(graph: Graph, targets: Ints, step_mask: Bools | None = None) -> Bools:
+    """States that may help towards `targets` over the steps in `step_mask`, as source or as guard.
+
+    Not more than "may": whether the other premise can be held is not asked. One flag per state.
+    """
+    from foreshore.graph import kernels
+
+    wanted = np.zeros(graph.states, np.bool_)
+    wanted[states_of(graph, targets, "targets")] = True
+    into = graph.by_dst
+    kernels.backward(into.start, into.ids, graph.src, graph.guard, _mask(graph, step_mask), wanted)
+    return wanted
+
+
+def _mask(graph: Graph, step_mask: Bools | None) -> Bools:
+    if step_mask is None:
+        return np.ones(graph.steps, np.bool_)
+    given = np.ascontiguousarray(step_mask, np.bool_)
+    if given.shape != (graph.steps,):
+        raise UsageError(f"“step_mask” has {given.size} flags for {graph.steps} steps")
+    return given
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """The states and steps that matter between entries and targets, renumbered.
+
+    `local[v]` is the new number of state `v` or -1; `step` gives the graph's number of each step.
+    """
+
+    states: int
+    local: Ints
+    step: Ints
+    src: Ints
+    dst: Ints
+    guard: Ints
+    start: NDArray[np.int64]
+
+
+def cut(graph: Graph, entries: Ints, targets: Ints, usable: Bools) -> Part:
+    """Drop every state and step that lies on no way from `entries` to `targets` over `usable` steps."""
+    from foreshore.graph import kernels
+
+    held = reach(graph, entries, usable)
+    open_now = usable & held[graph.src]
+    guarded = np.flatnonzero(graph.guard >= 0)
+    open_now[guarded] &= held[graph.guard[guarded]]
+    kept = leads(graph, targets, open_now) & held
+    local = np.full(graph.states + 1, -1, np.int32)
+    states = np.flatnonzero(kept)
+    local[states] = np.arange(states.size, dtype=np.int32)
+    ids = graph.by_src.ids
+    step = ids[(open_now & kept[graph.dst])[ids]]
+    src, dst = local[graph.src[step]], local[graph.dst[step]]
+    start, _ = kernels.group(src, states.size)
+    return Part(int(states.size), local[:-1], step, src, dst, local[graph.guard[step]], start)
+
+
+def steps_of(graph: Graph, part: Part, threshold: NDArray[np.uint32], kind: Ints) -> Steps:
+    """Lay out a part for the compiled loops."""
+    from foreshore.graph import kernels
+
+    guard_start, guard_ids = kernels.group(part.guard, part.states)
+    back_start, back_ids = kernels.group(part.dst, part.states)
+    return kernels.Steps(
+        part.start,
+        part.src,
+        part.dst,
+        part.guard,
+        graph.key[part.step].view(np.uint64),
+        threshold,
+        kind,
+        graph.shared[part.step],
+        graph.cause[part.step],
+        guard_start,
+        guard_ids,
+        back_start,
+        back_ids,
+    )

@@ -1,0 +1,1 @@
+"""What the world knows of weaknesses: feeds are read, kept with source and date, and asked as of a day."""

@@ -1,0 +1,204 @@
+"""The policy: every number and table that the calculation uses, as data with ranges and sources.
+
+Shipped files stand beside this module. A team's own file of the same name in the `policy/` folder
+of the workspace replaces ours whole; it is checked against ours first, entry by entry.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from foreshore.errors import BadPolicy
+from foreshore.policy import checks
+
+Rows = list[dict[str, str]]
+
+
+class Parameter(NamedTuple):
+    """One number: its value, its 5 and 95 % points, where it comes from, and its unit."""
+
+    value: float
+    low: float
+    high: float
+    source: str
+    unit: str = "probability"
+
+
+class Policy:
+    """All numbers and tables in force, by dotted name: file, then section, then entry."""
+
+    def __init__(self, settings: Mapping[str, Mapping[str, Any]], tables: Mapping[str, Rows]) -> None:
+        self._settings = settings
+        self._tables = tables
+        self.digest = hashlib.sha256(_canonical(self.content()).encode()).hexdigest()
+
+    def number(self, name: str) -> Parameter:
+        """Return the parameter called `name`, for example `likelihood.usable.kev`."""
+        return _parameter(self._find(name), name)
+
+    def numbers(self, prefix: str) -> dict[str, Parameter]:
+        """Return the parameters below `prefix`, by the rest of their names, in the file's order."""
+        found: dict[str, Parameter] = {}
+        _collect(self._find(prefix), "", found)
+        if not found:
+            raise BadPolicy("there is no number below this name", where=prefix)
+        return found
+
+    def names(self, prefix: str) -> list[str]:
+        """Return the names of the entries directly below `prefix`, in the file's order."""
+        section = self._find(prefix)
+        return list(section) if isinstance(section, dict) else []
+
+    def text(self, name: str) -> str:
+        """Return the setting called `name`, which has to be text."""
+        found = self._find(name)
+        if not isinstance(found, str):
+            raise BadPolicy("this entry is not text", where=name)
+        return found
+
+    def values(self, name: str) -> tuple[Any, ...]:
+        """Return the list called `name`, for example `reach.remote_management.ports`."""
+        found = self._find(name)
+        if not isinstance(found, list):
+            raise BadPolicy("this entry is not a list", where=name)
+        return tuple(found)
+
+    def table(self, name: str) -> Rows:
+        """Return the rows of the table `name` (a CSV file), each a dictionary by column."""
+        if name not in self._tables:
+            raise BadPolicy("there is no such table", where=name, hint=", ".join(sorted(self._tables)))
+        return [dict(row) for row in self._tables[name]]
+
+    def content(self) -> dict[str, Any]:
+        """Return everything as plain values, to be copied with a cycle; `restore` is the way back."""
+        return {
+            "settings": {name: dict(entries) for name, entries in self._settings.items()},
+            "tables": {name: [dict(row) for row in rows] for name, rows in self._tables.items()},
+        }
+
+    def _find(self, name: str) -> Any:
+        found: Any = self._settings
+        for part in name.split("."):
+            if not isinstance(found, Mapping) or part not in found:
+                raise BadPolicy("there is no such entry in the policy", where=name)
+            found = found[part]
+        return found
+
+
+def load(folder: Path | None = None) -> Policy:
+    """Return the shipped policy with the team's files in `folder` in the place of ours.
+
+    Raises BadPolicy, naming file and entry, for an unknown file or entry, a missing one, a number
+    outside its unit's bounds, or one that is not between its own low and high.
+    """
+    settings, tables = _shipped()
+    for path in _own_files(folder, {**settings, **tables}):
+        text = _read(path)
+        if path.suffix == ".toml":
+            own = _toml(text, path.name)
+            checks.against(own, settings[path.stem], path.name, path.stem)
+            settings[path.stem] = own
+        else:
+            rows = _csv(text, path.name)
+            checks.columns(rows, tables[path.stem], path.name)
+            tables[path.stem] = rows
+    for name, entries in settings.items():
+        checks.numbers(entries, f"{name}.toml")
+    checks.classes(tables["weakness_classes"], "weakness_classes.csv")
+    return Policy(settings, tables)
+
+
+def restore(content: Mapping[str, Any]) -> Policy:
+    """Return the policy whose `content` was copied with an earlier cycle."""
+    return Policy(content["settings"], content["tables"])
+
+
+def shipped_files() -> list[str]:
+    """Return the names of the shipped files, in alphabetical order."""
+    found = (one.name for one in resources.files(__name__).iterdir())
+    return sorted(name for name in found if name.endswith((".toml", ".csv")))
+
+
+def _shipped() -> tuple[dict[str, dict[str, Any]], dict[str, Rows]]:
+    settings: dict[str, dict[str, Any]] = {}
+    tables: dict[str, Rows] = {}
+    for name in shipped_files():
+        text = (resources.files(__name__) / name).read_text(encoding="utf-8")
+        stem, suffix = name.rsplit(".", 1)
+        if suffix == "toml":
+            settings[stem] = _toml(text, name)
+        else:
+            tables[stem] = _csv(text, name)
+    return settings, tables
+
+
+def _own_files(folder: Path | None, known: Mapping[str, object]) -> list[Path]:
+    if folder is None or not folder.is_dir():
+        return []
+    own = sorted(one for one in folder.iterdir() if one.suffix in (".toml", ".csv") and one.is_file())
+    for path in own:
+        if path.name not in shipped_files():
+            raise BadPolicy(
+                "no policy file has this name", where=path.name, hint="one of " + ", ".join(shipped_files())
+            )
+    return own
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadPolicy(f"this file cannot be read as text ({error})", where=path.name) from error
+
+
+def _toml(text: str, name: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadPolicy(f"this is not valid TOML: {error}", where=name) from error
+
+
+def _csv(text: str, name: str) -> Rows:
+    lines = csv.DictReader(io.StringIO(text), strict=True)
+    try:
+        rows = [dict(row) for row in lines]
+    except csv.Error as error:
+        raise BadPolicy(f"this is not valid CSV: {error}", where=f"{name}:{lines.line_num}") from error
+    for number, row in enumerate(rows, start=2):
+        if None in row or None in row.values():
+            raise BadPolicy("this row has another number of columns", where=f"{name}:{number}")
+    return rows
+
+
+def _parameter(entry: Any, name: str) -> Parameter:
+    if not checks.is_number(entry):
+        raise BadPolicy("this entry is not a number with value, low, high and source", where=name)
+    return Parameter(
+        float(entry["value"]),
+        float(entry["low"]),
+        float(entry["high"]),
+        entry["source"],
+        entry.get("unit", "probability"),
+    )
+
+
+def _collect(section: Any, prefix: str, found: dict[str, Parameter]) -> None:
+    if not isinstance(section, Mapping):
+        return
+    for name, entry in section.items():
+        if checks.is_number(entry):
+            found[prefix + name] = _parameter(entry, prefix + name)
+        else:
+            _collect(entry, f"{prefix}{name}.", found)
+
+
+def _canonical(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)

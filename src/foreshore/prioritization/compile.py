@@ -1,0 +1,354 @@
+"""From facts to an attack graph: one function for each family of rules, each a join over arrays."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foreshore import keys
+from foreshore.prioritization import reach
+from foreshore.prioritization.states import Ints, States
+from foreshore.prioritization.steps import Builder, Floats, Shared, Steps, key_of
+
+if TYPE_CHECKING:
+    from foreshore import facts
+    from foreshore.policy import Policy
+    from foreshore.prioritization.context import Context
+
+WAYS = ("network", "user", "local", "library", "identity", "configuration")
+GIVES = ("none", "user", "admin", "identity", "data")
+
+
+@dataclass(frozen=True)
+class Chances:
+    """What likelihood says of each exposure (rows) and each distinct weakness.
+
+    `way` and `gives` index WAYS and GIVES; `success` is the chance in position with a working exploit;
+    `weakness` is the row of `usable`, the chance that an attacker of the year has one. Parameters
+    are names of policy numbers.
+    """
+
+    way: Ints
+    gives: Ints
+    success: Floats
+    success_param: tuple[str, ...]
+    weakness: Ints
+    weakness_names: tuple[str, ...]
+    usable: Floats
+    usable_param: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """The graph of a snapshot, with what is needed to run and to explain it.
+
+    `position` is, by exposure, the states from any of which its weakness can be used (pairs in
+    `position_row`, `position_state`).
+    """
+
+    states: States
+    steps: Steps
+    reach: reach.Reach
+    position_row: Ints
+    position_state: Ints
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What the rule families share."""
+
+    context: Context
+    chances: Chances
+    policy: Policy
+    builder: Builder
+    reach: reach.Reach
+    asset_key: Ints
+    exposure_key: Ints
+    exposure_asset: Ints
+    place_key: Ints
+    row: Ints  # exposures reached over the network, one row for each port
+    row_port: Ints
+    row_endpoint: Ints
+    login: tuple[Ints, Ints, Ints]  # asset, port, endpoint of remote management
+
+
+def graph_of(context: Context, chances: Chances, scope: facts.Scope, policy: Policy) -> Compiled:
+    """Compile the steps of `context`; exposures and assets are named by their row."""
+    net = reach.network(context, scope)
+    asset_ids = _ids(context.assets, "asset")
+    exposure_asset = np.searchsorted(asset_ids, _ids(context.exposures, "asset")).astype(np.int64)
+    row, port = _network_rows(context, chances)
+    login_asset, login_port = _login_ports(context, policy)
+    wanted = set(zip(exposure_asset[row].tolist(), port.tolist(), strict=True))
+    wanted |= set(zip(login_asset.tolist(), login_port.tolist(), strict=True))
+    answers = reach.answer(net, wanted, scope, policy)
+    states = States(
+        places=len(net.places), endpoints=len(answers.endpoint_of), assets=len(asset_ids),
+        sites=len(_sites(net.places)), services=len(context.services),
+    )  # fmt: skip
+    endpoint = _endpoints(net, answers)
+    parts = _Parts(
+        context, chances, policy, Builder(policy, states), answers, asset_ids,
+        _ids(context.exposures, "exposure"), exposure_asset,
+        np.array([keys.of("place", place.site, place.name) for place in net.places], np.int64),
+        row, port, endpoint(exposure_asset[row], port),
+        (login_asset, login_port, endpoint(login_asset, login_port)),
+    )  # fmt: skip
+    for family in (_reach, _exploits, _foothold, _phishing, _credentials, _ties, _harm):
+        family(parts)
+    steps = parts.builder.build(_shared(parts))
+    rows, where = _positions(parts)
+    return Compiled(states, steps, answers, rows, where)
+
+
+def _ids(table: object, column: str) -> Ints:
+    return np.asarray(table.column(column).to_numpy(), np.int64)  # type: ignore[attr-defined]
+
+
+def _sites(places: tuple[reach.Place, ...]) -> list[str]:
+    return sorted({place.site for place in places})
+
+
+def _network_rows(context: Context, chances: Chances) -> tuple[Ints, Ints]:
+    """Return (exposure row, port) for what is attacked over the network; port 0 where none is known."""
+    over_network = np.isin(
+        chances.way, [WAYS.index(name) for name in ("network", "library", "configuration")]
+    )
+    ports = context.exposures.column("ports").to_pylist()
+    pairs = [(row, port) for row in np.flatnonzero(over_network).tolist() for port in (ports[row] or [0])]
+    found = np.array(pairs, np.int64).reshape(-1, 2)
+    return found[:, 0], found[:, 1]
+
+
+def _login_ports(context: Context, policy: Policy) -> tuple[Ints, Ints]:
+    """Return (asset row, port) where a remote session is offered: seen open, else usual for the system."""
+    wanted = set(policy.values("reach.remote_management.session_ports"))
+    index = {asset: row for row, asset in enumerate(context.assets.column("asset").to_pylist())}
+    seen: set[tuple[int, int]] = set()
+    looked: set[int] = set()
+    columns = (context.ports.column(name).to_pylist() for name in ("asset", "port", "state"))
+    for asset, port, state in zip(*columns, strict=True):
+        row = index.get(asset)
+        if row is not None:
+            looked.add(row)
+            if state == "open" and port in wanted:
+                seen.add((row, port))
+    columns = (context.assets.column(name).to_pylist() for name in ("os", "kind"))
+    for row, (system, kind) in enumerate(zip(*columns, strict=True)):
+        if row not in looked and kind in ("host", "device"):
+            seen.add((row, 445 if "windows" in system.lower() else 22))
+    found = np.array(sorted(seen), np.int64).reshape(-1, 2)
+    return found[:, 0], found[:, 1]
+
+
+def _endpoints(net: reach.Network, answers: reach.Reach):  # type: ignore[no-untyped-def]
+    """Return a function from (asset rows, ports) to endpoint numbers."""
+
+    def lookup(assets: Ints, ports: Ints) -> Ints:
+        found = [
+            answers.endpoint_of[
+                int(net.group_of[asset]), port, reach.signature(net.evidence.get((asset, port), ()))
+            ]
+            for asset, port in zip(assets.tolist(), ports.tolist(), strict=True)
+        ]
+        return np.array(found, np.int64)
+
+    return lookup
+
+
+def _reach(parts: _Parts) -> None:
+    """Position in a place -> reach of an endpoint."""
+    answers, states = parts.reach, parts.builder.states
+    endpoint_key = np.array([keys.of("endpoint", *key) for key in answers.endpoint_of], np.int64)
+    shared = np.where(answers.prior >= 0, answers.prior + len(parts.chances.usable), -1)
+    parts.builder.add(
+        "reach",
+        states.place(answers.source),
+        states.endpoint(answers.target),
+        p=1.0,
+        key=key_of("reach", parts.place_key[answers.source], endpoint_key[answers.target]),
+        shared=shared,
+        place=answers.source,
+        why=np.arange(len(answers.source)),
+    )
+
+
+def _exploits(parts: _Parts) -> None:
+    """Use of a weakness: over the network, by something opened, by signing in, or locally."""
+    chances, states = parts.chances, parts.builder.states
+    ways = [WAYS.index(name) for name in ("user", "identity", "local")]
+    plain = [np.flatnonzero(chances.way == way) for way in ways]
+    opened = np.full(len(plain[0]), states.opened, np.int64)
+    signed = np.full(len(plain[1]), states.opened, np.int64)
+    _exploit(parts, "exploit", parts.row, states.endpoint(parts.row_endpoint), 1.0, parts.row_port)
+    campaign = parts.builder.chance("movement.phishing.reach_of_campaign")
+    _exploit(parts, "open", plain[0], opened, campaign)
+    _exploit(parts, "identity", plain[1], signed, parts.builder.chance("movement.phishing.leaked_credential"))
+    _exploit(parts, "local", plain[2], states.user(parts.exposure_asset[plain[2]]), 1.0)
+
+
+def _exploit(parts: _Parts, rule: str, rows: Ints, src: Ints, chance: float, port: Ints | int = -1) -> None:
+    chances, states = parts.chances, parts.builder.states
+    asset = parts.exposure_asset[rows]
+    admin = (chances.gives[rows] == GIVES.index("admin")) | (rule == "local")
+    useful = chances.gives[rows] != GIVES.index("none")
+    params = [parts.builder.param(name) for name in chances.success_param]
+    port = np.broadcast_to(np.asarray(port, np.int64), rows.shape)
+    parts.builder.add(
+        rule, src, np.where(admin, states.admin(asset), states.user(asset)),
+        p=np.where(useful, chances.success[rows] * chance, 0.0),
+        key=key_of(rule, parts.exposure_key[rows], port),
+        shared=chances.weakness[rows], cause=rows, asset=asset, port=port,
+        param=np.array(params, np.int64)[rows] if len(params) else -1,
+    )  # fmt: skip
+
+
+def _foothold(parts: _Parts) -> None:
+    """Administrator is also user; a user of a host can act in its place; and unnamed local escalation."""
+    states, builder = parts.builder.states, parts.builder
+    every = np.arange(states.assets)
+    place = parts.reach.place_of
+    moves = np.flatnonzero(_is_machine(parts.context))
+    builder.add("foothold", states.admin(every), states.user(every), p=1.0, asset=every,
+                key=key_of("admin", parts.asset_key))  # fmt: skip
+    builder.add("foothold", states.user(moves), states.place(place[moves]), p=1.0, asset=moves,
+                place=place[moves], key=key_of("foothold", parts.asset_key[moves]))  # fmt: skip
+    name = "movement.local.escalation"
+    builder.add("escalate", states.user(moves), states.admin(moves), p=builder.chance(name), asset=moves,
+                param=builder.param(name), key=key_of("escalate", parts.asset_key[moves]))  # fmt: skip
+
+
+def _is_machine(context: Context) -> NDArray[np.bool_]:
+    kinds = context.assets.column("kind").to_pylist()
+    return np.array([kind in ("host", "device", "ot_device") for kind in kinds], np.bool_)
+
+
+def _phishing(parts: _Parts) -> None:
+    """Something opened gives a position among the users' machines, by no weakness that a scanner names."""
+    states, builder = parts.builder.states, parts.builder
+    desks = workstations(parts.context, parts.policy)
+    places = np.unique(parts.reach.place_of[desks])
+    name = "movement.phishing.foothold"
+    builder.add("phish", np.full(len(places), states.opened), states.place(places), p=builder.chance(name),
+                param=builder.param(name), place=places, key=key_of("phish", parts.place_key[places]))  # fmt: skip
+
+
+def workstations(context: Context, policy: Policy) -> Ints:
+    """Return the rows of assets that people sit at, by the patterns of policy/roles.csv."""
+    rows = [row for row in policy.table("roles") if row["role"] == "workstation"]
+    by_os = [re.compile(row["pattern"]) for row in rows if row["column"] == "os"]
+    by_tag = [re.compile(row["pattern"]) for row in rows if row["column"] == "tags"]
+    systems = context.assets.column("os").to_pylist()
+    verdict = {text: any(one.search(text) for one in by_os) for text in set(systems)}
+    tags = context.assets.column("tags").to_pylist()
+    found = [
+        row for row, (text, marks) in enumerate(zip(systems, tags, strict=True))
+        if verdict[text] or any(one.search(mark) for one in by_tag for mark in marks)
+    ]  # fmt: skip
+    return np.array(found, np.int64)
+
+
+def _credentials(parts: _Parts) -> None:
+    """Credentials found on a machine open remote sessions in its place, and more seldom across its site."""
+    states, builder = parts.builder.states, parts.builder
+    machines = np.flatnonzero(_is_machine(parts.context))
+    place = parts.reach.place_of
+    site_names = _sites(parts.reach.places)
+    site_of = np.array([site_names.index(one.site) for one in parts.reach.places], np.int64)
+    name = "movement.credentials.harvest_admin"
+    more = {"p": builder.chance(name), "param": builder.param(name), "asset": machines}
+    key = parts.asset_key[machines]
+    builder.add("harvest", states.admin(machines), states.pool(place[machines]),
+                key=key_of("harvest", key), **more)  # type: ignore[arg-type]  # fmt: skip
+    builder.add("harvest", states.admin(machines), states.site_pool(site_of[place[machines]]),
+                key=key_of("harvest_site", key), **more)  # type: ignore[arg-type]  # fmt: skip
+    asset, port, endpoint = parts.login
+    key = key_of("login", parts.asset_key[asset], port)
+    login = builder.chance("movement.remote_service.login")
+    for number, guard in (
+        ("movement.credentials.reuse_same_zone", states.pool(place[asset])),
+        ("movement.credentials.reuse_between_zones", states.site_pool(site_of[place[asset]])),
+    ):
+        builder.add("login", states.endpoint(endpoint), states.admin(asset), guard=guard,
+                    p=login * builder.chance(number), param=builder.param(number), asset=asset, port=port,
+                    key=key_of(number, key))  # fmt: skip
+
+
+def _ties(parts: _Parts) -> None:
+    """Known administrative rights of one asset over another."""
+    ties, states, builder = parts.context.ties, parts.builder.states, parts.builder
+    source, target = _ids(ties, "source"), _ids(ties, "target")
+    known = np.isin(source, parts.asset_key) & np.isin(target, parts.asset_key)
+    kinds = np.array(ties.column("kind").to_pylist(), dtype=object)
+    known &= np.isin(kinds, ["admin_of", "runs_as", "trusts"])
+    source = np.searchsorted(parts.asset_key, source[known])
+    target = np.searchsorted(parts.asset_key, target[known])
+    name = "movement.remote_service.known_admin"
+    builder.add("tie", states.admin(source), states.admin(target), p=builder.chance(name),
+                param=builder.param(name), asset=target,
+                key=key_of("tie", parts.asset_key[source], parts.asset_key[target]))  # fmt: skip
+
+
+def _harm(parts: _Parts) -> None:
+    """Holding an asset of a service harms it; a harmed foundation harms what stands on it."""
+    states, builder, context = parts.builder.states, parts.builder, parts.context
+    service = _ids(context.members, "number")
+    asset = np.searchsorted(parts.asset_key, _ids(context.members, "asset"))
+    service_key = np.array([keys.of("service", one.name) for one in context.services], np.int64)
+    key = key_of("harm", service_key[service], parts.asset_key[asset]) if len(service) else service
+    for rule, held, name in (
+        ("harm", states.admin(asset), "movement.harm.admin"),
+        ("harm_data", states.user(asset), "movement.harm.user"),
+    ):
+        builder.add(rule, held, states.harm(service), p=builder.chance(name), param=builder.param(name),
+                    asset=asset, key=key_of(rule, key))  # fmt: skip
+    pairs = [
+        (number, other)
+        for other, one in enumerate(context.services)
+        for number, base in enumerate(context.services)
+        if number != other and stands_on(one, base)
+    ]
+    found = np.array(pairs, np.int64).reshape(-1, 2)
+    name = "movement.harm.foundation"
+    builder.add("foundation", states.harm(found[:, 0]), states.harm(found[:, 1]), p=builder.chance(name),
+                param=builder.param(name), place=-1,
+                key=key_of("foundation", service_key[found[:, 0]], service_key[found[:, 1]]))  # fmt: skip
+
+
+def stands_on(service: facts.Service, base: facts.Service) -> bool:
+    """Does `service` depend on `base`? On every foundation, unless it names what it depends on."""
+    if service.depends_on is not None:
+        return base.name in service.depends_on
+    return base.foundation and not service.foundation
+
+
+def _shared(parts: _Parts) -> Shared:
+    """Draws for each weakness (holds for the year), then for each unknown pair of places."""
+    chances, builder, answers = parts.chances, parts.builder, parts.reach
+    weak_keys = [keys.of("weakness", name) for name in chances.weakness_names]
+    pair_keys = [keys.of(key) for key, _ in answers.priors]
+    pair_p = [builder.chance(name) for _, name in answers.priors]
+    params = [builder.param(name) for name in (*chances.usable_param, *(name for _, name in answers.priors))]
+    return Shared(
+        key=np.array(weak_keys + pair_keys, np.int64),
+        p=np.concatenate([chances.usable, np.array(pair_p, np.float64)]),
+        param=np.array(params, np.int64),
+        epistemic=np.arange(len(weak_keys) + len(pair_keys)) >= len(weak_keys),
+    )
+
+
+def _positions(parts: _Parts) -> tuple[Ints, Ints]:
+    """Return (exposure row, state) pairs: where an attacker has to be to use the exposure."""
+    chances, states = parts.chances, parts.builder.states
+    by_person = np.flatnonzero(np.isin(chances.way, [WAYS.index("user"), WAYS.index("identity")]))
+    local = np.flatnonzero(chances.way == WAYS.index("local"))
+    rows = np.concatenate([parts.row, by_person, local])
+    where = np.concatenate([
+        states.endpoint(parts.row_endpoint), np.full(len(by_person), states.opened, np.int64),
+        states.user(parts.exposure_asset[local]),
+    ])  # fmt: skip
+    return rows, where

@@ -1,0 +1,186 @@
+"""What prioritization looks at: the assets and open exposures of a snapshot, with all that was said of them.
+
+Everything here is set-based SQL over the snapshot; nothing is scored yet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from foreshore import facts
+from foreshore.query import selectors, zones
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_ASSETS = """
+with resolved as (
+    select coalesce(n.canonical, s.asset) as asset, s.* exclude (asset)
+    from sightings s left join asset_now n on n.asset = s.asset
+    where s.observed_at <= $as_of
+), named as (
+    select coalesce(n.canonical, i.asset) as asset, i.kind, i.value, max(i.observed_at) as seen
+    from identifiers i left join asset_now n on n.asset = i.asset
+    where i.observed_at <= $as_of group by all
+), ids as (
+    select asset,
+        list(value order by seen desc, value) filter (kind = 'ip') as addresses,
+        list(value order by seen desc, value) filter (kind in ('fqdn', 'hostname', 'netbios', 'image_ref',
+            'artifact', 'arn', 'cloud_id', 'repo_url')) as names,
+        arg_max(value, (seen, value)) filter (kind = 'fqdn') as fqdn
+    from named group by asset
+), seen as (
+    select asset,
+        arg_max(name, (kind <> 'host', observed_at, name)) filter (name <> '') as name,
+        arg_max(kind, (kind <> 'host', observed_at, kind)) as kind,
+        arg_max(os, (length(os), observed_at, os)) filter (os <> '') as os,
+        arg_max(owner, (observed_at, owner)) filter (owner <> '') as owner,
+        arg_max(internet, (observed_at, internet)) filter (internet <> 'unknown') as internet,
+        list_sort(list_distinct(flatten(list(tags)))) as tags,
+        max(observed_at) as last_seen
+    from resolved group by asset
+)
+select seen.asset, coalesce(ids.fqdn, seen.name, ids.addresses[1], '') as name, seen.kind,
+    coalesce(a.site, 'main') as site, coalesce(seen.os, '') as os, coalesce(seen.owner, '') as owner,
+    coalesce(seen.internet, 'unknown') as internet, coalesce(seen.tags, []) as tags, seen.last_seen,
+    coalesce(ids.addresses, []) as addresses,
+    list_distinct(list_concat(coalesce(ids.names, []), [seen.name])) as names
+from seen left join ids on ids.asset = seen.asset
+left join assets a on a.asset = seen.asset
+order by seen.asset
+"""
+
+# One row per open exposure: the latest and the strongest of what its findings say.
+_EXPOSURES = """
+with resolved as (
+    select coalesce(n.canonical, e.exposure) as exposure, e.exposure as old
+    from exposures e left join exposure_now n on n.exposure = e.exposure
+), said as (
+    select r.exposure, f.* from resolved r
+    join finding_exposures fe on fe.exposure = r.old
+    join findings f on f.finding = fe.finding
+    where f.observed_at <= $as_of
+), folded as (
+    select exposure, max(severity) as severity,
+        max(cvss_score) as cvss, arg_max(cvss_vector, cvss_score) filter (cvss_vector <> '') as cvss_vector,
+        max(proof) as proof,
+        list_sort(list(distinct port) filter (port > 0)) as ports,
+        arg_max(component, (component <> '', observed_at, component)) as component,
+        arg_max(component_name, (component_name <> '', observed_at, component_name)) as component_name,
+        arg_max(version, (version <> '', observed_at, version)) as version,
+        arg_max(fixed_version, (fixed_version <> '', observed_at, fixed_version)) as fixed_version,
+        arg_max(fix, (fix <> '', observed_at, fix)) as fix,
+        arg_max(rule, (proof, observed_at, rule)) as rule,
+        arg_max(check_id, (proof, observed_at, check_id)) as check_id,
+        arg_max(word, (observed_at, word)) as word,
+        list_sort(list(distinct source)) as sources
+    from said group by exposure
+), looked as (
+    select r.exposure, max(runs.observed_at) as last_seen, min(runs.observed_at) as first_seen
+    from resolved r join seen s on s.exposure = r.old join runs on runs.run = s.run
+    where runs.observed_at <= $as_of group by r.exposure
+)
+select st.exposure, coalesce(an.canonical, e.asset) as asset, e.weakness, e.kind, e.title, e.place_kind,
+    e.place, st.state, f.* exclude (exposure), l.first_seen, l.last_seen,
+    coalesce(c.cwes, []) as cwes
+from states st
+join exposures e on e.exposure = st.exposure
+join folded f on f.exposure = st.exposure
+join looked l on l.exposure = st.exposure
+left join asset_now an on an.asset = e.asset
+left join checks c on c.check_id = f.check_id
+where st.state not in ('fixed', 'gone')
+order by st.exposure
+"""
+
+# Ports that were seen, the latest word per place where the scanner stood.
+_PORTS = """
+select coalesce(n.canonical, p.asset) as asset, p.port, p.protocol, runs.vantage,
+    arg_max(p.state, p.observed_at) as state, arg_max(p.service, p.observed_at) as service,
+    max(p.observed_at) as observed_at, arg_max(runs.source, p.observed_at) as source
+from ports_seen p join runs on runs.run = p.run
+left join asset_now n on n.asset = p.asset
+where p.observed_at <= $as_of
+group by all order by 1, 2, 3, 4
+"""
+
+_RULES = """
+select r.site, r.source_kind, r.source, r.target_kind, r.target, r.ports, r.protocol, r.allowed,
+    r.position, r.note, r.observed_at, runs.source as told_by
+from relations r join runs on runs.run = r.run
+where r.kind = 'may_reach' and r.observed_at <= $as_of
+    and runs.observed_at = (select max(x.observed_at) from runs x
+        where x.source = runs.source and x.site = runs.site and x.relations > 0 and x.observed_at <= $as_of)
+order by r.site, r.position
+"""
+
+_TIES = """
+select r.kind, coalesce(a.canonical, r.source::BIGINT) as source,
+    coalesce(b.canonical, r.target::BIGINT) as target, max(r.observed_at) as observed_at,
+    any_value(runs.source) as told_by
+from relations r join runs on runs.run = r.run
+left join asset_now a on a.asset = try_cast(r.source as BIGINT)
+left join asset_now b on b.asset = try_cast(r.target as BIGINT)
+where r.kind in ('admin_of', 'runs_as', 'trusts', 'runs', 'depends_on')
+    and r.source_kind = 'asset' and r.target_kind = 'asset' and r.observed_at <= $as_of
+group by all order by 1, 2, 3
+"""
+
+
+@dataclass(frozen=True)
+class Context:
+    """Arrow tables: assets (with zone), open exposures, ports, firewall rules, ties, memberships."""
+
+    assets: pa.Table
+    exposures: pa.Table
+    ports: pa.Table
+    rules: pa.Table
+    ties: pa.Table
+    members: pa.Table  # service number, asset
+    owners: pa.Table  # asset, team
+    services: tuple[facts.Service, ...]
+
+
+def gather(snapshot: facts.Snapshot) -> Context:
+    """Read the snapshot; needs a table `states` (exposure, state) among the snapshot's tables."""
+    moment = f"TIMESTAMP '{snapshot.as_of:%Y-%m-%d %H:%M:%S.%f}'"
+
+    def ask(query: str) -> pa.Table:
+        return snapshot.sql(query.replace("$as_of", moment))
+
+    assets = zones.assign(ask(_ASSETS), snapshot.scope)
+    services = services_of(snapshot.scope, assets)
+    return Context(
+        assets=assets,
+        exposures=ask(_EXPOSURES),
+        ports=ask(_PORTS),
+        rules=ask(_RULES),
+        ties=ask(_TIES),
+        members=selectors.members(assets, [service.assets for service in services]),
+        owners=_owners(assets, snapshot.scope),
+        services=services,
+    )
+
+
+def services_of(scope: facts.Scope, assets: pa.Table) -> tuple[facts.Service, ...]:
+    """Return the scope's services and foundations; with none named, everything is one service."""
+    if scope.services:
+        return scope.services
+    kinds = sorted(set(assets.column("kind").to_pylist())) or ["host"]
+    selectors_of_all = tuple(f"kind:{kind}" for kind in kinds)
+    return (facts.Service(name="Everything", tier=3, assets=selectors_of_all),)
+
+
+def _owners(assets: pa.Table, scope: facts.Scope) -> pa.Table:
+    """Return (asset, team): the first team of the scope whose selectors match the asset."""
+    import pyarrow.compute as pc
+
+    hits = selectors.members(assets, [team.assets for team in scope.teams])
+    first = hits.group_by("asset").aggregate([("number", "min")])
+    names = [team.name for team in scope.teams]
+    import pyarrow as pa
+
+    picked = first.column("number_min").to_pylist()
+    teams = pa.array([names[number] for number in picked], pa.string())
+    return pa.table({"asset": first.column("asset"), "team": pc.cast(teams, pa.string())})

@@ -1,0 +1,394 @@
+"""Who can reach what, with three answers: yes, no, unknown.
+
+Assets that no rule and no evidence tells apart form one *group*; reach is stated from a place to a
+group and port, so that it grows with places and groups, not with pairs of assets. Evidence in
+order: a test or scan from that place, a sensor's statement of internet exposure, the firewall's or
+scope's rules, and last the prior of the kind of places, as one shared draw for a pair of places.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foreshore import facts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from foreshore.policy import Policy
+    from foreshore.prioritization.context import Context
+
+INTERNET = "internet"
+YES, UNKNOWN = 1, 2
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an attacker can stand: the internet, a zone, or the unzoned rest of a site."""
+
+    name: str
+    site: str = ""
+    networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    addressed: str = "private"  # public, private, or none where its assets have no address
+    zoned: bool = True
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule of a firewall file or of the scope, matched against places and groups."""
+
+    order: int
+    sources: frozenset[int]
+    groups: frozenset[int]
+    ports: tuple[tuple[int, int], ...]  # inclusive ranges; empty: all
+    allowed: bool
+    told_by: str
+    note: str
+
+    def covers(self, port: int) -> bool:
+        """Does the rule speak of `port`? An unknown port (0) only where it speaks of all."""
+        return not self.ports or any(low <= port <= high for low, high in self.ports)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Answers as arrays: from place, to endpoint (a group, port and evidence), and the reason.
+
+    `answer` is YES or UNKNOWN (a "no" has no row). `prior` indexes `priors` or is -1; `why` is a
+    sentence; `told_by` names the source, empty for an assumption.
+    """
+
+    places: tuple[Place, ...]
+    place_of: Ints  # per asset
+    group_of: Ints  # per asset
+    endpoint_of: dict[tuple[int, int, str], int]  # (group, port, evidence) -> endpoint
+    source: Ints
+    target: Ints
+    answer: Ints
+    prior: Ints
+    priors: tuple[tuple[str, str], ...]  # (key of the shared draw, name of the policy number)
+    why: tuple[str, ...]
+    told_by: tuple[str, ...]
+
+
+@dataclass
+class _Rows:
+    source: list[int] = field(default_factory=list)
+    target: list[int] = field(default_factory=list)
+    answer: list[int] = field(default_factory=list)
+    prior: list[int] = field(default_factory=list)
+    why: list[str] = field(default_factory=list)
+    told_by: list[str] = field(default_factory=list)
+    priors: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def add(self, ends: tuple[int, int], answer: int, why: str, told_by: str, prior: int = -1) -> None:
+        self.source.append(ends[0])
+        self.target.append(ends[1])
+        self.answer.append(answer)
+        self.prior.append(prior)
+        self.why.append(why)
+        self.told_by.append(told_by)
+
+
+@dataclass(frozen=True)
+class Network:
+    """Places, groups of assets, and the rules between them."""
+
+    places: tuple[Place, ...]
+    place_of: Ints
+    group_of: Ints
+    group_place: Ints
+    group_claim: tuple[str, ...]
+    rules: tuple[Rule, ...]
+    ruled_sites: frozenset[str]
+    evidence: dict[tuple[int, int], tuple[tuple[int, bool, str], ...]]  # asset, port -> place, open?, source
+
+
+def network(context: Context, scope: facts.Scope) -> Network:
+    """Group the assets of `context` by place, matching rules and sensors' statements."""
+    places, place_of = _places(context, scope)
+    raw = list(_raw_rules(context, scope))
+    targets = _targets(context, raw, places, place_of)
+    claims = context.assets.column("internet").to_pylist()
+    codes: dict[tuple[int, bytes, str], int] = {}
+    packed = np.packbits(targets, axis=0).T if len(raw) else np.zeros((len(claims), 0), np.uint8)
+    group_of = np.empty(len(claims), np.int64)
+    for number, claim in enumerate(claims):
+        code = (int(place_of[number]), packed[number].tobytes(), str(claim))
+        group_of[number] = codes.setdefault(code, len(codes))
+    members = [np.unique(group_of[row]) for row in targets]
+    rules = tuple(
+        Rule(
+            one[0],
+            _sources(one[1], places, one[7]),
+            frozenset(map(int, groups)),
+            one[3],
+            one[4],
+            one[5],
+            one[6],
+        )
+        for one, groups in zip(raw, members, strict=True)
+    )
+    ruled = frozenset(one[7] for one in raw if one[8])
+    return Network(
+        places=places, place_of=place_of, group_of=group_of,
+        group_place=np.array([code[0] for code in codes], np.int64),
+        group_claim=tuple(code[2] for code in codes),
+        rules=rules, ruled_sites=ruled, evidence=_evidence(context, places),
+    )  # fmt: skip
+
+
+def answer(net: Network, wanted: set[tuple[int, int]], scope: facts.Scope, policy: Policy) -> Reach:
+    """Answer for every (asset index, port) of `wanted` from every place; port 0 is "some port"."""
+    endpoints: dict[tuple[int, int, str], int] = {}
+    seen: dict[int, tuple[tuple[int, bool, str], ...]] = {}
+    for asset, port in sorted(wanted):
+        evidence = net.evidence.get((asset, port), ())
+        key = (int(net.group_of[asset]), port, signature(evidence))
+        seen[endpoints.setdefault(key, len(endpoints))] = evidence
+    rows = _Rows()
+    for (group, port, _), endpoint in endpoints.items():
+        for place in range(len(net.places)):
+            _one(net, scope, rows, (place, group, port, endpoint), seen[endpoint])
+    arrays = [np.array(one, np.int64) for one in (rows.source, rows.target, rows.answer, rows.prior)]
+    return Reach(
+        places=net.places, place_of=net.place_of, group_of=net.group_of, endpoint_of=endpoints,
+        source=arrays[0], target=arrays[1], answer=arrays[2], prior=arrays[3],
+        priors=tuple(rows.priors), why=tuple(rows.why), told_by=tuple(rows.told_by),
+    )  # fmt: skip
+
+
+def signature(evidence: tuple[tuple[int, bool, str], ...]) -> str:
+    """Write evidence as text, so that assets with the same evidence share an endpoint."""
+    return ";".join(f"{place}{'+' if is_open else '-'}" for place, is_open, _ in evidence)
+
+
+def _one(
+    net: Network,
+    scope: facts.Scope,
+    rows: _Rows,
+    what: tuple[int, int, int, int],
+    evidence: tuple[tuple[int, bool, str], ...],
+) -> None:
+    """Add the answer from one place to one endpoint, by the strongest evidence there is."""
+    place, group, port, endpoint = what
+    here, there = net.places[place], net.places[int(net.group_place[group])]
+    for where, is_open, source in evidence:
+        if where == place:
+            if is_open:
+                rows.add((place, endpoint), YES, f"seen open from {here.name}", source)
+            return
+    if here.name == INTERNET and net.group_claim[group] != "unknown":
+        if net.group_claim[group] == "yes":
+            rows.add((place, endpoint), YES, "a sensor states that it faces the internet", "sensor")
+        return
+    verdict = None if here == there else _ruled(net, here, there, (place, group, port))
+    if verdict is not None:
+        if verdict[0]:
+            rows.add((place, endpoint), YES, verdict[1], verdict[2])
+        return
+    if scope.reach_default == "closed" and here != there:
+        return
+    if scope.reach_default == "open" or (here == there and scope.reach_default == "closed"):
+        rows.add((place, endpoint), YES, "the scope says reach is open by default", "scope")
+        return
+    number = prior_of(here, there)
+    prior = rows.priors.setdefault((f"reach:{here.name}>{there.name}", number), len(rows.priors))
+    rows.add((place, endpoint), UNKNOWN, f"not known whether {here.name} reaches {there.name}", "", prior)
+
+
+def _ruled(
+    net: Network, here: Place, there: Place, what: tuple[int, int, int]
+) -> tuple[bool, str, str] | None:
+    """Return the first matching rule's word, or a firewall's silent "no"; None where no rule speaks."""
+    place, group, port = what
+    for rule in net.rules:
+        if place in rule.sources and group in rule.groups and rule.covers(port):
+            word = "allows" if rule.allowed else "forbids"
+            return rule.allowed, f"a rule {word} {here.name} to {there.name}{_port(port)}", rule.told_by
+    inside = here.name == INTERNET or here.site == there.site
+    if there.site in net.ruled_sites and inside and there.addressed != "none" and port:
+        return False, "no firewall rule allows it", "firewall"
+    return None
+
+
+def _port(port: int) -> str:
+    return f" on port {port}" if port else ""
+
+
+def prior_of(here: Place, there: Place) -> str:
+    """Name the policy number that holds where nothing is known about the pair."""
+    if here.name == INTERNET:
+        return _FROM_INTERNET[there.addressed]
+    if here == there:
+        return "reach.prior.same_zone"
+    return "reach.prior.same_site" if here.site == there.site else "reach.prior.between_sites"
+
+
+_FROM_INTERNET = {
+    "public": "reach.prior.internet_public",
+    "private": "reach.prior.internet_private",
+    "none": "reach.prior.internet_unaddressed",
+}
+
+
+def _places(context: Context, scope: facts.Scope) -> tuple[tuple[Place, ...], Ints]:
+    places: dict[tuple[str, str], Place] = {("", INTERNET): Place(INTERNET, addressed="public")}
+    for zone in scope.zones:
+        nets = tuple(ipaddress.ip_network(text, strict=False) for text in zone.networks)
+        public = bool(nets) and any(not _private(net) for net in nets)
+        places[zone.site, zone.name] = Place(zone.name, zone.site, nets, "public" if public else "private")
+    index = {key: number for number, key in enumerate(places)}
+    place_of = np.empty(context.assets.num_rows, np.int64)
+    columns = (context.assets.column(name).to_pylist() for name in ("site", "zone", "addresses"))
+    for number, (site, zone, addresses) in enumerate(zip(*columns, strict=True)):
+        key = (site, zone)
+        if key not in index:
+            kind = _kind(addresses)
+            key = (site, f"{site}, {_REST[kind]}")
+            if key not in index:
+                index[key] = len(places)
+                places[key] = Place(key[1], site, (), kind, zoned=False)
+        place_of[number] = index[key]
+    return tuple(places.values()), place_of
+
+
+_REST = {"public": "public addresses", "private": "not in a zone", "none": "without address"}
+# Documentation ranges stand for public ones in examples and demos.
+_DOCUMENTATION = tuple(
+    ipaddress.ip_network(text)
+    for text in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
+)
+
+
+def _private(net: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
+    if any(net.version == one.version and net.subnet_of(one) for one in _DOCUMENTATION):  # type: ignore[arg-type]
+        return False
+    return net.is_private
+
+
+def _kind(addresses: list[str]) -> str:
+    nets = []
+    for text in addresses:
+        try:
+            nets.append(ipaddress.ip_network(text))
+        except ValueError:
+            continue
+    if not nets:
+        return "none"
+    return "public" if any(not _private(net) for net in nets) else "private"
+
+
+# order, source end, target end, port ranges, allowed, told by, note, site, is a firewall's
+_Raw = tuple[int, tuple[str, str], tuple[str, str], tuple[tuple[int, int], ...], bool, str, str, str, bool]
+
+
+def _raw_rules(context: Context, scope: facts.Scope) -> Iterator[_Raw]:
+    """Yield firewall rules in their order, then the scope's own rules."""
+    for order, row in enumerate(context.rules.to_pylist()):
+        ends = ((row["source_kind"], row["source"]), (row["target_kind"], row["target"]))
+        yield (
+            order, ends[0], ends[1], ranges(row["ports"]), row["allowed"], row["told_by"], row["note"],
+            row["site"], True,
+        )  # fmt: skip
+    homes = {zone.name: zone.site for zone in scope.zones}
+    for number, rule in enumerate(scope.reach):
+        ports = tuple((port, port) for port in rule.ports)
+        site = homes.get(rule.target, "")
+        ends = (("zone", rule.source), ("zone", rule.target))
+        yield (10**6 + number, ends[0], ends[1], ports, rule.allowed, "scope", "", site, False)
+
+
+def ranges(text: str) -> tuple[tuple[int, int], ...]:
+    """Read "80,443,8000-8100" as inclusive ranges; empty text means all ports."""
+    found = []
+    for part in text.replace(" ", "").split(","):
+        if part:
+            low, _, high = part.partition("-")
+            found.append((int(low), int(high or low)))
+    return tuple(found)
+
+
+def _targets(
+    context: Context, raw: list[_Raw], places: tuple[Place, ...], place_of: Ints
+) -> NDArray[np.bool_]:
+    """Return which assets each rule's target names: rules by assets."""
+    count = context.assets.num_rows
+    owner, values = _ipv4(context)
+    sites = np.array(context.assets.column("site").to_pylist(), dtype=object)
+    ids = context.assets.column("asset").to_pylist()
+    names = {place.name: number for number, place in enumerate(places)}
+    result = np.zeros((len(raw), count), np.bool_)
+    for number, rule in enumerate(raw):
+        kind, value = rule[2]
+        if kind == "any":
+            result[number] = True
+        elif kind == "zone":
+            result[number] = place_of == names.get(value, -1)
+        elif kind == "asset":
+            result[number] = np.array(ids) == int(value)
+        elif kind == "network":
+            net = ipaddress.ip_network(value, strict=False)
+            if net.version == 4:
+                low = int(net.network_address)
+                hit = (values >= low) & (values < low + net.num_addresses)
+                result[number, owner[hit]] = True
+        result[number] &= sites == rule[7]
+    return result
+
+
+def _ipv4(context: Context) -> tuple[Ints, Ints]:
+    """Return all IPv4 addresses as (asset index, number)."""
+    owner, values = [], []
+    for number, addresses in enumerate(context.assets.column("addresses").to_pylist()):
+        for text in addresses:
+            try:
+                values.append(int(ipaddress.IPv4Address(text)))
+                owner.append(number)
+            except ValueError:
+                continue
+    return np.array(owner, np.int64), np.array(values, np.int64)
+
+
+def _sources(end: tuple[str, str], places: tuple[Place, ...], site: str) -> frozenset[int]:
+    """Return the places from which a rule's source lets traffic come."""
+    kind, value = end
+    found = set()
+    for number, place in enumerate(places):
+        local = place.name == INTERNET or place.site == site
+        if kind == "any":
+            matched = local
+        elif kind == "zone":
+            matched = place.name == value
+        elif kind == "network":
+            net = ipaddress.ip_network(value, strict=False)
+            everything = net.prefixlen == 0
+            overlap = any(one.version == net.version and one.overlaps(net) for one in place.networks)
+            matched = local and (everything or overlap)
+        else:
+            matched = False
+        if matched:
+            found.add(number)
+    return frozenset(found)
+
+
+def _evidence(
+    context: Context, places: tuple[Place, ...]
+) -> dict[tuple[int, int], tuple[tuple[int, bool, str], ...]]:
+    """Return, by asset index and port, from where it was seen open or not."""
+    names = {place.name: number for number, place in enumerate(places)}
+    index = {asset: number for number, asset in enumerate(context.assets.column("asset").to_pylist())}
+    found: dict[tuple[int, int], dict[int, tuple[int, bool, str]]] = {}
+    for row in context.ports.to_pylist():
+        place, asset = names.get(row["vantage"]), index.get(row["asset"])
+        if place is None or asset is None:
+            continue
+        ties = found.setdefault((asset, row["port"]), {})
+        ties[place] = (place, row["state"] == "open", row["source"])
+    return {key: tuple(ties[place] for place in sorted(ties)) for key, ties in found.items()}

@@ -1,0 +1,1 @@
+"""Picking things out: the query language of lists, selectors of assets, and zones."""

@@ -1,0 +1,66 @@
+"""The views through which everything reads: pinned, complete, by bare table name.
+
+* one view for each table of the schema: columns that the pinned version did not have yet are NULL, a
+  table that it did not have is empty;
+* `jobs`: what was committed (job, tables, row_count, version, committed_at);
+* `exposure_events_now`: of each exposure only the events of its highest generation;
+* `asset_now(asset, canonical)` and `exposure_now(exposure, canonical)`: where chains of aliases end. Only
+  ids that have an alias have a row, so `LEFT JOIN asset_now USING (asset)` and then
+  `coalesce(canonical, asset)`; the macros `canonical_asset(id)` and `canonical_exposure(id)` do both.
+
+An id with several successors goes to the smallest of the ends it reaches; ids that only point at
+each other go to the smallest of them. So every answer is defined, whatever the alias tables hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from foreshore import tables
+from foreshore.store.catalog import READER, Connection
+
+_ALIASES = {"asset_now": ("asset", "asset_aliases"), "exposure_now": ("exposure", "exposure_aliases")}
+_JOBS = ("job VARCHAR", "tables VARCHAR[]", "row_count BIGINT", "version BIGINT", "committed_at TIMESTAMP")
+
+
+def create(connection: Connection, present: Mapping[str, Mapping[str, str]]) -> None:
+    """Make all views over the attached pin, whose tables and columns are `present`."""
+    wanted = {
+        name: [(one.name, one.type) for one in listed] for name, listed in tables.TABLES.items()
+    } | {"jobs": [(text.split()[0], text.split()[1]) for text in _JOBS]}
+    for name, listed in wanted.items():
+        connection.execute(f"CREATE OR REPLACE VIEW {name} AS {_select(name, listed, present.get(name))}")
+    connection.execute(
+        """CREATE OR REPLACE VIEW exposure_events_now AS
+        SELECT e.* FROM exposure_events e
+        JOIN (SELECT exposure, max(generation) AS generation FROM exposure_events GROUP BY exposure) AS latest
+        ON e.exposure = latest.exposure AND e.generation = latest.generation"""
+    )
+    for view, (column, table) in _ALIASES.items():
+        connection.execute(f"CREATE OR REPLACE VIEW {view} AS {_resolved(column, table)}")
+        connection.execute(
+            f"CREATE OR REPLACE MACRO canonical_{column}(wanted_id) AS "
+            f"coalesce((SELECT n.canonical FROM {view} n WHERE n.{column} = wanted_id), wanted_id)"
+        )
+
+
+def _select(name: str, wanted: list[tuple[str, str]], present: Mapping[str, str] | None) -> str:
+    if present is None:
+        return "SELECT " + ", ".join(f"NULL::{kind} AS {column}" for column, kind in wanted) + " LIMIT 0"
+    listed = (column if column in present else f"NULL::{kind} AS {column}" for column, kind in wanted)
+    return f"SELECT {', '.join(listed)} FROM {READER}.main.{name}"
+
+
+def _resolved(column: str, table: str) -> str:
+    return f"""
+        WITH RECURSIVE reached(start, place) AS (
+            SELECT DISTINCT old, new FROM {table} WHERE old <> new
+            UNION
+            SELECT r.start, a.new FROM reached r JOIN {table} a ON a.old = r.place AND a.old <> a.new
+        ), ends AS (
+            SELECT start, min(place) FILTER (WHERE place NOT IN (SELECT old FROM {table} WHERE old <> new)) AS last,
+                   min(place) AS smallest
+            FROM reached GROUP BY start
+        )
+        SELECT start AS {column}, coalesce(last, smallest) AS canonical FROM ends
+        WHERE coalesce(last, smallest) <> start"""
