@@ -96,7 +96,9 @@ class Workspace:
             ) from None
         except (OSError, ValueError) as error:
             raise WorkspaceError(
-                f"the settings cannot be read: {error}", where=str(path), hint="restore the file from a backup"
+                f"the settings cannot be read: {error}",
+                where=str(path),
+                hint="restore the file from a backup",
             ) from error
         return _from_settings(home, path, values)
 

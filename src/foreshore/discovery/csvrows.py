@@ -165,3 +165,21 @@ class _Records:
             yield line
         # A reader that asks for more while it holds half a row sees the end here.
         self._ended = True
+
+
+def distinct(report: facts.Report, columns: Collection[str], *, find: Collection[str] = ()) -> set[str]:
+    """All values that stand in any of `columns` (lower case), in one quick pass; for times mostly."""
+    raw = _Records(report)
+    wanted = _folded(find)
+    places: list[int] | None = None
+    found: set[str] = set()
+    for _line, cells in raw:
+        if places is None:
+            names = [cell.strip() for cell in cells]
+            if wanted <= _folded(names) and any(names):
+                places = [place for place, name in enumerate(names) if name.casefold() in columns]
+                if not places:
+                    break
+        else:
+            found.update(cells[place] for place in places if place < len(cells))
+    return found

@@ -14,15 +14,15 @@ from collections.abc import Iterable
 # One cheap look decides for almost all texts that there is nothing to do. Each alternative is a
 # literal that must occur in a match of _SECRET.
 _HINT = re.compile(
-    r"PRIVATE KEY|A[KS]IA|gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|AIza|sk_live_|rk_live_|SG\.|npm_|dckr_pat_"
-    r"|hvs\.|eyJ|://[^/\s:@]*:"
-    r"|(?i:passw|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|account[_-]?key|bearer|basic |authorization)"
+    r"PRIVATE KEY|A[KS]IA|gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|AIza|sk_live_|rk_live_|SG\.|npm_"
+    r"|dckr_pat_|hvs\.|eyJ|://[^/\s:@]*:"
+    r"|(?i:passw|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|account[_-]?key|bearer|authorization)"
 )
 
 _SECRET = re.compile(
     r"""
     -----BEGIN\ (?:[A-Z0-9]+\ ){0,3}PRIVATE\ KEY(?:\ BLOCK)?-----
-        (?P<pem>[\s\S]{1,20000}?)(?:-----END\ [A-Z0-9 ]{0,40}PRIVATE\ KEY(?:\ BLOCK)?-----|\Z)
+        (?=[\s\S]{0,300}?[A-Za-z0-9+/]{24})(?P<pem>[^-]+(?:-(?!----)[^-]*)*)
   | \b(?P<aws>(?:AKIA|ASIA)[A-Z0-9]{16})\b
   | \b(?P<github>gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255})\b
   | \b(?P<gitlab>glpat-[A-Za-z0-9_-]{20,64})\b
@@ -48,9 +48,10 @@ _SECRET = re.compile(
 
 # What stands where a secret could: names of things, examples and what a tool has already hidden.
 _HARMLESS = re.compile(
-    r"""(?ix)\A(?: [*xX.#•-]{3,} .{0,4} | \$\{?[\w.]+\}? | %\w+% | <.*> | \{\{.*\}\}
-    | (?:true|false|null|none|nil|undefined|empty|blank|yes|no|enabled|disabled|required|optional|unknown|default)
-    | \d{1,5} | (?:os|process|system|config|settings|env)\.[\w.]+ | \[?(?:redacted|masked|hidden|removed|secret)\b.*
+    r"""(?ix)\A(?: [*xX.#•-]{3,} .{0,4} | \$\{?[\w.]+\}? | %\w+% | <.*> | \{\{.*\}\} | \d{1,5}
+    | (?:true|false|null|none|nil|undefined|empty|blank|yes|no|enabled|disabled|required|optional|unknown)
+    | default | (?:os|process|system|config|settings|env)\.[\w.]+
+    | \[?(?:redacted|masked|hidden|removed|secret)\b.*
     | (?:password|passwd|secret|token|string|value|changeme)s? )\Z"""
 )
 _REPLACED = re.compile(r"\[secret [0-9a-f]{12}\]")

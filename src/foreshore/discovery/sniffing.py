@@ -17,7 +17,7 @@ _KEY = re.compile(r'"((?:[^"\\]|\\.){1,60})"\s*:')
 
 @runtime_checkable
 class Reader(Protocol):
-    """A reader plugin; `priority` may be declared (default 0), the highest that recognises a file reads it."""
+    """A reader plugin; where several recognise a file, the highest `priority` (default 0) reads it."""
 
     @property
     def version(self) -> int:
@@ -55,8 +55,8 @@ def pick(report: facts.Report, among: Mapping[str, Reader] | None = None) -> tup
 
 
 _HINT = (
-    "export it from the tool in another format, or bring it into the columns of the generic CSV or JSON "
-    "(docs/reference/generic.md); `foreshore inspect FILE` shows what is understood"
+    "export it from the tool in another format, or bring it into the columns of the generic CSV or JSON; "
+    "`foreshore inspect FILE` shows what is understood"
 )
 
 

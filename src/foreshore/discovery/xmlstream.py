@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, BinaryIO, cast
 
 from lxml import etree
@@ -62,20 +62,27 @@ def _name_at(text: str, place: int) -> str:
 
 
 def elements(
-    report: facts.Report, tags: Collection[str], *, starts: Collection[str] = (), namespaces: bool = False
+    report: facts.Report,
+    tags: Collection[str],
+    *,
+    starts: Collection[str] = (),
+    namespaces: bool = False,
+    within: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[str, etree._Element]]:
     """Yield ("end", element) for each complete element named in `tags`, ("start", element) for `starts`.
 
     An element of `tags` is emptied once the caller asks for the next one, and so are its earlier
     siblings; do not name in `tags` an element inside another that is read as a whole. At a start
-    only the attributes are there. With `namespaces`, names match in any namespace ("{*}name").
+    only the attributes are there. `within` gives for a name the parent it must have, where a format uses
+    one name for two things; an element elsewhere is left as it is. With `namespaces`, names match in any namespace ("{*}name").
     Raises BadReport, naming the line, for a DOCTYPE that declares entities, XML that is cut short or
     broken, and elements larger than the limit; what was yielded before is then not to be kept.
     """
     _refuse_entities(report)
     prefix = "{*}" if namespaces else ""
-    names = [prefix + name for name in (*tags, *starts)]
+    names = sorted({prefix + name for name in (*tags, *starts)})
     ends, begins = frozenset(tags), frozenset(starts)
+    parents = within or {}
     most = limits_of(report).element
     with report.open() as stream:
         counted = _Counted(stream, report.name, most)
@@ -97,12 +104,19 @@ def elements(
                     if name in begins:
                         yield event, element
                 elif name in ends:
+                    if name in parents and not _stands_in(element, parents[name]):
+                        continue
                     yield event, element
                     _forget(element)
                 elif name in begins:
                     _forget(element)
         except etree.XMLSyntaxError as error:
             raise _broken(report.name, error) from error
+
+
+def _stands_in(element: etree._Element, parent: str) -> bool:
+    above = element.getparent()
+    return above is not None and _local(above) == parent
 
 
 def _local(element: etree._Element) -> str:
@@ -170,8 +184,9 @@ def _entities(name: str) -> BadReport:
 
 def _broken(name: str, error: etree.XMLSyntaxError) -> BadReport:
     line = error.lineno or 0
+    said = " ".join((error.msg or "no content").split())
     return BadReport(
-        f"the XML is broken or cut short ({error.msg or 'no content'})",
+        f"the XML is broken or cut short ({said})",
         where=f"{name}, line {line}" if line else name,
         hint="export or copy the report again; nothing of it was kept",
     )
@@ -180,3 +195,12 @@ def _broken(name: str, error: etree.XMLSyntaxError) -> BadReport:
 def text_of(element: etree._Element, name: str) -> str:
     """The text of the child `name`, stripped; '' where there is none."""
     return (element.findtext(name) or "").strip()
+
+
+def misplaced(report: facts.Report, element: etree._Element, parent: str) -> BadReport:
+    """The error of an element that stands outside the one that it belongs to."""
+    return BadReport(
+        f"holds a {element.tag} outside of a {parent}",
+        where=f"{report.name}, line {element.sourceline}",
+        hint="export the report again",
+    )

@@ -106,7 +106,8 @@ class Kind:
     tags: tuple[str, ...]
 
 
-def _rows(name: str) -> list[dict[str, str]]:
+def rows(name: str) -> list[dict[str, str]]:
+    """The rows of one of the tables that are shipped beside this module."""
     text = files("foreshore.estate").joinpath(name).read_text(encoding="utf-8")
     return list(csv.DictReader(text.splitlines()))
 
@@ -114,7 +115,7 @@ def _rows(name: str) -> list[dict[str, str]]:
 @cache
 def flaws() -> tuple[Flaw, ...]:
     """All weaknesses of the catalogue, in its order."""
-    return tuple(_flaw(row) for row in _rows("catalogue.csv"))
+    return tuple(_flaw(row) for row in rows("catalogue.csv"))
 
 
 def _flaw(row: dict[str, str]) -> Flaw:
@@ -150,7 +151,7 @@ def noise() -> tuple[Noise, ...]:
             synopsis=row["synopsis"],
             solution=row["solution"],
         )
-        for row in _rows("noise.csv")
+        for row in rows("noise.csv")
     )
 
 
@@ -159,7 +160,7 @@ def bulletins() -> dict[tuple[str, str], str]:
     """The number of the Windows update by (month, system)."""
     return {
         (row["month"], system): row[system]
-        for row in _rows("bulletins.csv")
+        for row in rows("bulletins.csv")
         for system in ("win10", "win2019", "win2022", "win2008r2")
         if row[system]
     }
@@ -184,7 +185,7 @@ def kinds() -> tuple[Kind, ...]:
             seen=tuple(row["seen"].split()),
             tags=tuple(row["tags"].split()),
         )
-        for row in _rows("hosts.csv")
+        for row in rows("hosts.csv")
     )
 
 

@@ -11,7 +11,8 @@ from foreshore.estate.catalogue import Kind
 from foreshore.estate.model import NETWORKS, Company, Flaw, Host, Noise, Port
 
 _MONTHS = tuple(f"{year}-{month:02d}" for year in range(2021, 2026) for month in range(1, 13))
-_VIRTUAL = "00:50:56"  # the address prefix of virtual machines; others are locally administered
+_VIRTUAL = "00:50:56"  # the address prefix of virtual machines; others are those of office machines
+_BY_HAND = frozenset({"winrar", "7zip", "acrobat"})  # software that no update service reaches
 _WEB = frozenset({80, 443, 8080, 8090, 8111, 3000, 9000, 7860})
 
 
@@ -41,9 +42,7 @@ def _counts(wanted: int) -> list[tuple[Kind, int]]:
     planted = sum(kind.count for kind in kinds if kind.count < 5)
     many = sum(kind.count for kind in kinds if kind.count >= 5)
     factor = max(wanted - planted, 0) / many
-    return [
-        (kind, kind.count if kind.count < 5 else max(3, round(kind.count * factor))) for kind in kinds
-    ]
+    return [(kind, kind.count if kind.count < 5 else max(3, round(kind.count * factor))) for kind in kinds]
 
 
 def _host(kind: Kind, number: int, seed: int) -> Host:
@@ -70,26 +69,24 @@ def _host(kind: Kind, number: int, seed: int) -> Host:
 
 def _address(kind: Kind, number: int) -> str:
     network = ipaddress.ip_network(NETWORKS[kind.site, kind.zone])
-    place = kind.first + number
-    place += place // 256  # the first address of each /24 stays free
-    return str(network.network_address + place)
+    return str(network.network_address + kind.first + number)
 
 
 def _mac(kind: Kind, draw: Random) -> str:
     tail = draw.getrandbits(24)
-    prefix = _VIRTUAL if kind.role not in ("workstation", "device", "printer") else "02:00:5e"
+    prefix = _VIRTUAL if kind.role not in ("workstation", "device", "printer") else "d4:be:d9"
     return f"{prefix}:{tail >> 16:02x}:{(tail >> 8) & 255:02x}:{tail & 255:02x}"
 
 
 def _flaws(kind: Kind, number: int, draw: Random) -> tuple[Flaw, ...]:
     """Return what is wrong with one host: what its updates lack, and what is planted."""
-    patched = _patched(kind, draw)
+    patched = _patched(kind, number, draw)
     found: list[Flaw] = []
     for entry in kind.software:
         group, _, share = entry.partition(":")
-        # Every kind has one member that has all of its optional software, so that none is left to chance.
+        # The first of a kind has all of its optional software, so that none is left to chance.
         if not share or number == 0 or draw.random() < float(share):
-            found.extend(_lacking(group, kind.os, patched))
+            found.extend(_lacking(group, kind.os, "" if group in _BY_HAND else patched))
     for entry in kind.flaws:
         cve, _, group = entry.partition("@")
         members = catalogue.by_group()[group or cve]
@@ -97,8 +94,11 @@ def _flaws(kind: Kind, number: int, draw: Random) -> tuple[Flaw, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _patched(kind: Kind, draw: Random) -> str:
+def _patched(kind: Kind, number: int, draw: Random) -> str:
+    """Return the month of the last update; the first of a kind is the one that lags most."""
     low, high = kind.patched
+    if number == 0:
+        return low
     choices = [month for month in _MONTHS if low <= month <= high] if low else [""]
     return draw.choice(choices)
 

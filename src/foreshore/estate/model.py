@@ -1,4 +1,4 @@
-"""The records of a made-up company: hosts, images, repositories, cloud resources and what is wrong with them."""
+"""The records of a made-up company: hosts, images, repositories, cloud resources, what is wrong there."""
 
 from __future__ import annotations
 

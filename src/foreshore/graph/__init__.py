@@ -7,10 +7,14 @@ cause adds; `best_paths` the likeliest ways; `reach` and `leads` plain yes-or-no
 from __future__ import annotations
 
 from foreshore.graph.closures import leads, reach
+from foreshore.graph.contributions import Contributions, contributions
 from foreshore.graph.model import Graph, Params, Profile, Range, Shared
+from foreshore.graph.paths import BestPaths, best_paths
 from foreshore.graph.simulation import Difference, Effort, Outcome, difference, simulate
 
 __all__ = [
+    "BestPaths",
+    "Contributions",
     "Difference",
     "Effort",
     "Graph",
@@ -19,6 +23,8 @@ __all__ = [
     "Profile",
     "Range",
     "Shared",
+    "best_paths",
+    "contributions",
     "difference",
     "leads",
     "reach",

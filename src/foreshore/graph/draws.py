@@ -55,6 +55,12 @@ def uniform(word: int, names: NDArray[Any]) -> Floats:
     return np.asarray((whole + 0.5) * 2.0**-52)
 
 
+def pack(flags: NDArray[Any]) -> Words:
+    """One word per row of 64 flags, the first flag in the lowest bit."""
+    columns = np.packbits(np.ascontiguousarray(flags), axis=1, bitorder="little")
+    return np.asarray(np.ascontiguousarray(columns).view("<u8")[:, 0])
+
+
 def name_key(name: str) -> int:
     """A stable 63-bit number for a name."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little") >> 1
@@ -143,7 +149,7 @@ class Chances:
         for bit in range(32):
             if len(self.varied):
                 flags = ((chosen >> np.uint32(31 - bit)) & np.uint32(1)).astype(np.uint8)
-                out[:, bit] = np.packbits(flags, axis=1, bitorder="little").view("<u8")[:, 0]
+                out[:, bit] = pack(flags)
         return out
 
 
@@ -163,7 +169,9 @@ def chances(p: Floats, param: Ints, factors: Floats) -> Chances:
         first, inverse = _alike(chosen, which)
     kind[rows] = inverse
     central, factor = chosen[first][:, None], factors[which[first]]
-    return Chances(fixed, kind, np.minimum(thresholds(central * factor / (1 - central + central * factor)), 2**32 - 2))
+    return Chances(
+        fixed, kind, np.minimum(thresholds(central * factor / (1 - central + central * factor)), 2**32 - 2)
+    )
 
 
 def _alike(p: Floats, param: Ints) -> tuple[Longs, Longs]:

@@ -9,7 +9,7 @@ Nothing here sums floating-point numbers; the same words come out on every platf
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numba
 import numpy as np
@@ -20,8 +20,14 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def _compiled(function: _Function) -> _Function:
-    made: _Function = numba.njit(cache=True, nogil=True)(function)
-    return made
+    made: Any = numba.njit(cache=True, nogil=True)(function)
+    return cast(_Function, made)
+
+
+def _inlined(function: _Function) -> _Function:
+    """For small parts of inner loops: passing many arrays along costs more than the work itself."""
+    made: Any = numba.njit(inline="always")(function)
+    return cast(_Function, made)
 
 
 ALWAYS = 0xFFFFFFFF
@@ -74,7 +80,15 @@ def group(column: Ints, states: int) -> tuple[Longs, Ints]:
 
 @_compiled
 def forward(
-    start: Longs, ids: Ints, gstart: Longs, gids: Ints, src: Ints, dst: Ints, guard: Ints, mask: Any, held: Any
+    start: Longs,
+    ids: Ints,
+    gstart: Longs,
+    gids: Ints,
+    src: Ints,
+    dst: Ints,
+    guard: Ints,
+    mask: Any,
+    held: Any,
 ) -> None:
     """Mark in `held` every state that follows from those marked, over the steps in `mask`."""
     todo = np.empty(held.size, np.int32)
@@ -186,14 +200,49 @@ def lucky_words(keys: Words, threshold: Any, kind: Ints, table: Any, salt: Any) 
     return out
 
 
-@_compiled
-def _offer(s: Steps, e: Any, need: Any, table: Any, salt: Any, shared: Words) -> Any:
+@_inlined
+def offer(s: Steps, e: Any, need: Any, table: Any, salt: Any, shared: Words) -> Any:
+    """Return those lanes of `need` in which step `e` is live: shared luck, then its own."""
     draw = s.shared[e]
     if draw >= 0:
         need &= shared[draw]
-    if need == _ZERO:
-        return need
-    return lucky(s.key[e], s.threshold[e], s.kind[e], table, salt, need)
+    if need != _ZERO:
+        need = lucky(s.key[e], s.threshold[e], s.kind[e], table, salt, need)
+    return need
+
+
+@_inlined
+def _give(d: Any, v: Any, got: Any, cur: Words, new: Words, busy: Any) -> Any:
+    cur[d] |= got
+    new[d] |= got
+    busy[d >> 6] = 1
+    return d <= v
+
+
+@_inlined
+def _leave(s: Steps, v: Any, table: Any, salt: Any, shared: Words, cur: Words, new: Words, busy: Any) -> Any:
+    """Offer the new lanes of state `v` to every step that needs it; tell whether an earlier state gained."""
+    fresh = new[v]
+    new[v] = _ZERO
+    back = False
+    for e in range(s.start[v], s.start[v + 1]):
+        d = s.dst[e]
+        need = fresh & ~cur[d]
+        if need != _ZERO and s.guard[e] >= 0:
+            need &= cur[s.guard[e]]
+        if need != _ZERO:
+            got = offer(s, e, need, table, salt, shared)
+            if got != _ZERO:
+                back |= _give(d, v, got, cur, new, busy)
+    for i in range(s.guard_start[v], s.guard_start[v + 1]):
+        e = s.guard_ids[i]
+        d = s.dst[e]
+        need = fresh & ~cur[d] & cur[s.src[e]]
+        if need != _ZERO:
+            got = offer(s, e, need, table, salt, shared)
+            if got != _ZERO:
+                back |= _give(d, v, got, cur, new, busy)
+    return back
 
 
 @_compiled
@@ -210,32 +259,5 @@ def spread(s: Steps, table: Any, salt: Any, shared: Words, cur: Words, new: Word
                 continue
             busy[b] = 0
             for v in range(b * 64, min(b * 64 + 64, new.size)):
-                fresh = new[v]
-                if fresh == _ZERO:
-                    continue
-                new[v] = _ZERO
-                for e in range(s.start[v], s.start[v + 1]):
-                    d = s.dst[e]
-                    need = fresh & ~cur[d]
-                    if need != _ZERO and s.guard[e] >= 0:
-                        need &= cur[s.guard[e]]
-                    if need == _ZERO:
-                        continue
-                    got = _offer(s, e, need, table, salt, shared)
-                    if got != _ZERO:
-                        cur[d] |= got
-                        new[d] |= got
-                        busy[d >> 6] = 1
-                        again |= d <= v
-                for i in range(s.guard_start[v], s.guard_start[v + 1]):
-                    e = s.guard_ids[i]
-                    d = s.dst[e]
-                    need = fresh & ~cur[d] & cur[s.src[e]]
-                    if need == _ZERO:
-                        continue
-                    got = _offer(s, e, need, table, salt, shared)
-                    if got != _ZERO:
-                        cur[d] |= got
-                        new[d] |= got
-                        busy[d >> 6] = 1
-                        again |= d <= v
+                if new[v] != _ZERO:
+                    again |= _leave(s, v, table, salt, shared, cur, new, busy)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ Longs = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Words = NDArray[np.uint64]
+
+
+_NOT_GIVEN = cast(Ints, None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,10 +126,10 @@ class Graph:
     dst: Ints
     p: Floats
     key: Longs
-    guard: Ints = field(default=None)  # type: ignore[assignment]
-    shared: Ints = field(default=None)  # type: ignore[assignment]
-    cause: Ints = field(default=None)  # type: ignore[assignment]
-    param: Ints = field(default=None)  # type: ignore[assignment]
+    guard: Ints = _NOT_GIVEN
+    shared: Ints = _NOT_GIVEN
+    cause: Ints = _NOT_GIVEN
+    param: Ints = _NOT_GIVEN
     draws: Shared = field(default_factory=Shared.none)
     params: Params = field(default_factory=Params.none)
 
@@ -135,7 +138,7 @@ class Graph:
         for name in ("src", "dst"):
             self._set(name, getattr(self, name), np.int32)
         for name in ("guard", "shared", "cause", "param"):
-            given = getattr(self, name)
+            given: Any = getattr(self, name)
             self._set(name, np.full(self.src.size, -1, np.int32) if given is None else given, np.int32)
         self._set("p", self.p, np.float64)
         self._set("key", self.key, np.int64)

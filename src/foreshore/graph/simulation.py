@@ -128,15 +128,19 @@ class Years:
         """Weight of each world."""
         return np.asarray(self.worlds.weight[np.arange(self.blocks * 64) % self.worlds.draws])
 
+    @property
+    def _draws(self) -> int:
+        return self.worlds.draws if self.worlds.varies else 1
+
     def fallen(self) -> Estimate:
         """The yearly probability of at least one loss."""
-        return estimate((self.losses > 0) * self.weight, self.worlds.draws, self.weight, 1)
+        return estimate((self.losses > 0) * self.weight, self._draws, self.weight, 1)
 
     def outcome(self) -> Outcome:
         """Everything that was learnt."""
         worlds, share, count = self.worlds, self.fallen(), self.blocks * 64
         most = self.effort.losses_per_year
-        events = estimate(self.losses * self.weight, worlds.draws, self.weight * most, most)
+        events = estimate(self.losses * self.weight, self._draws, self.weight * most, most)
         possible = worlds.part.local[worlds.targets] >= 0
         mean = self.watched[0] / max(1, count)
         spread = np.maximum(self.watched[1] / max(1, count) - mean**2, 0)

@@ -76,9 +76,15 @@ class Worlds:
         return max(1, self.draws // 64)
 
     @cached_property
+    def varies(self) -> bool:
+        """Whether anything at all differs between draws."""
+        changing: list[Any] = [self.rates, self.own.varied, self.shared.varied, self.unknown_bits]
+        return any(rows.size and bool((rows != rows[:, :1]).any()) for rows in changing)
+
+    @cached_property
     def weight(self) -> Floats:
         """Probability that a year of each draw has an attack at all."""
-        return np.round(-np.expm1(-self.rates.sum(axis=0)), 12)
+        return np.asarray(np.round(-np.expm1(-self.rates.sum(axis=0)), 12))
 
     @cached_property
     def _numbers(self) -> Floats:
@@ -144,7 +150,7 @@ class Worlds:
         rows = np.flatnonzero(draws.epistemic)
         if rows.size:
             flags = self.unknown_bits[:, self.lanes(block)]
-            words[rows] = np.packbits(flags, axis=1, bitorder="little").view("<u8")[:, 0]
+            words[rows] = luck.pack(flags)
         return np.asarray(words)
 
     def entry_states(self, profile: int) -> Ints:
@@ -153,7 +159,7 @@ class Worlds:
         return np.asarray(local[local >= 0])
 
     def run(self, block: int, threads: int = 1, follow: Any = None) -> Iterator[Solved]:
-        """Evaluate all attacks of a block, in order; `follow(worlds, attack, cur, shared)` may add to each."""
+        """Evaluate all attacks of a block, in order; `follow(worlds, attack, cur, shared)` adds to each."""
         shared = self.shared_words(block)
         table = self.own_table(block)
         attacks = self.attacks(block)

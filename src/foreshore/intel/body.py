@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
@@ -56,7 +57,7 @@ class Body:
     def _raw(self) -> io.BufferedReader:
         if not self.member:
             return self.path.open("rb")
-        archive = zipfile.ZipFile(self.path)
+        archive = _archive(self.path, self.modified)
         return io.BufferedReader(cast(io.RawIOBase, archive.open(self.member)))
 
     def read(self) -> bytes:
@@ -103,6 +104,12 @@ class _Bounded(io.RawIOBase):
     def close(self) -> None:
         self._inner.close()
         super().close()
+
+
+@lru_cache(maxsize=2)
+def _archive(path: Path, modified: float | None) -> zipfile.ZipFile:
+    """Keep the archive being read open: its directory may list hundreds of thousands of members."""
+    return zipfile.ZipFile(path)
 
 
 def bodies(path: Path) -> Iterator[Body]:

@@ -41,7 +41,12 @@ class Policy:
         self.digest = hashlib.sha256(_canonical(self.content()).encode()).hexdigest()
 
     def number(self, name: str) -> Parameter:
-        """Return the parameter called `name`, for example `likelihood.usable.kev`."""
+        """Return the parameter called `name`, for example `likelihood.usable.kev`.
+
+        A row of the table of weakness classes is one as well: `weakness_classes.NAME`.
+        """
+        if name.startswith("weakness_classes."):
+            return self._class(name)
         return _parameter(self._find(name), name)
 
     def numbers(self, prefix: str) -> dict[str, Parameter]:
@@ -83,6 +88,12 @@ class Policy:
             "settings": {name: dict(entries) for name, entries in self._settings.items()},
             "tables": {name: [dict(row) for row in rows] for name, rows in self._tables.items()},
         }
+
+    def _class(self, name: str) -> Parameter:
+        for row in self._tables["weakness_classes"]:
+            if row["name"] == name.partition(".")[2]:
+                return Parameter(float(row["value"]), float(row["low"]), float(row["high"]), row["source"])
+        raise BadPolicy("there is no such class of weaknesses", where=name)
 
     def _find(self, name: str) -> Any:
         found: Any = self._settings

@@ -2,14 +2,15 @@
 
 | selector | picks assets |
 |---|---|
-| `name:pay-db-*` | one of whose names matches, in any case; `*` any text, `?` any letter; a pattern without a dot also matches the first label of a longer name |
+| `name:pay-db-*` | one of whose names matches, in any case (`*` any text, `?` any letter) |
 | `tag:service=payments`, `tag:pci` | that carry this tag; wildcards allowed |
 | `zone:payments`, `site:south` | in this zone, at this site |
 | `address:10.0.0.0/8` | with an address in this range |
 | `kind:host`, `owner:shop*` | of this kind, with this owner |
 | `id:AST-7Q2M-…` | with this key, or a beginning of it |
 
-Several selectors pick what any of them picks.
+A name without a dot also meets the first label of a longer one. Several selectors pick what any of
+them picks.
 """
 
 from __future__ import annotations
@@ -21,14 +22,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from foreshore import keys
 from foreshore.errors import UsageError
-from foreshore.query import addresses
+from foreshore.query import addresses, scratch
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
 KINDS = ("name", "tag", "zone", "site", "address", "kind", "owner", "id")
-MEMORY = "2GB"
 _TEXT_COLUMNS = ("zone", "site", "kind", "owner")
 
 
@@ -83,10 +83,9 @@ def matches(assets: pa.Table, selectors: Sequence[str]) -> pa.Table:
     kind, owner; those that no selector looks at may be missing. Sorted by number, asset.
     Raises `UsageError` for what is no selector.
     """
-    import duckdb
 
     parsed = [parse(selector) for selector in selectors]
-    connection = duckdb.connect(config={"memory_limit": MEMORY})
+    connection = scratch.connect()
     try:
         _register(connection, assets, parsed)
         parts = [_QUERIES[kind] for kind in dict.fromkeys(one.kind for one in parsed)]
@@ -105,7 +104,6 @@ def members(assets: pa.Table, groups: Sequence[Sequence[str]]) -> pa.Table:
 
     Shapes and errors as `matches`.
     """
-    import duckdb
     import pyarrow as pa
 
     flat = [selector for group in groups for selector in group]
@@ -114,7 +112,7 @@ def members(assets: pa.Table, groups: Sequence[Sequence[str]]) -> pa.Table:
     groups_table = pa.table(
         {"place": pa.array(range(len(flat)), pa.int64()), "owner": pa.array(group_of, pa.int64())}
     )
-    connection = duckdb.connect(config={"memory_limit": MEMORY})
+    connection = scratch.connect()
     try:
         connection.register("hits", hits)
         connection.register("groups", groups_table)

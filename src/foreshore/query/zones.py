@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from foreshore.query import addresses
-from foreshore.query.selectors import MEMORY, is_pattern, like
+from foreshore.query import addresses, scratch
+from foreshore.query.selectors import is_pattern, like
 
 if TYPE_CHECKING:
     import duckdb
@@ -46,10 +46,9 @@ def assign(assets: pa.Table, scope: facts.Scope) -> pa.Table:
     `assets` has columns asset, site, name, names (list), addresses (list); rows keep their order, an
     existing column `zone` is replaced.
     """
-    import duckdb
     import pyarrow as pa
 
-    connection = duckdb.connect(config={"memory_limit": MEMORY})
+    connection = scratch.connect()
     try:
         _register(connection, assets, scope)
         connection.execute(_CANDIDATES)

@@ -8,11 +8,11 @@ would drop the first one's file locks. Everything therefore goes through DuckDB.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import duckdb
 
@@ -31,7 +31,13 @@ _INTERNAL = {
     "schema_version": "version INTEGER, migrated_at TIMESTAMP",
 }
 _COURIERS = ("duckdb-extension-ducklake", "duckdb-extension-sqlite-scanner")
-_PASSING = ("database is locked", "database table is locked", "database schema is locked", "busy")
+_PASSING = (
+    "database is locked",
+    "database table is locked",
+    "database schema is locked",
+    "busy",
+    "transaction conflict",
+)
 
 
 def path(workspace: Workspace) -> Path:
@@ -96,9 +102,9 @@ def columns(connection: Connection, database: str) -> dict[str, dict[str, str]]:
     return found
 
 
-def schema_version(connection: Connection, database: str) -> int:
-    """Return the schema version of `database`; 0: it has no tables yet."""
-    if "schema_version" not in columns(connection, database):
+def schema_version(connection: Connection, database: str, present: Mapping[str, object]) -> int:
+    """Return the schema version of `database`, whose tables are `present`; 0: it has none yet."""
+    if "schema_version" not in present:
         return 0
     return int(_first(connection, f"SELECT coalesce(max(version), 0) FROM {database}.main.schema_version"))
 
@@ -120,12 +126,12 @@ def outdated(version: int) -> bool:
 
 def migrate(connection: Connection) -> None:
     """Bring the attached writer's tables to the present schema, in one transaction; additive only."""
-    version = schema_version(connection, WRITER)
+    present = columns(connection, WRITER)
+    version = schema_version(connection, WRITER, present)
     if not outdated(version):
         return
     if version == 0:
         connection.execute(f"CALL {WRITER}.set_option('parquet_compression', 'zstd')")
-    present = columns(connection, WRITER)
     connection.execute("BEGIN")
     try:
         for statement in _changes(present):
@@ -171,7 +177,8 @@ def _changes(present: dict[str, dict[str, str]]) -> Iterator[str]:
             yield f"CREATE TABLE {WRITER}.main.{name} ({definition})"
     for name, wanted in tables.TABLES.items():
         if name not in present:
-            yield f"CREATE TABLE {WRITER}.main.{name} ({', '.join(f'{one.name} {one.type}' for one in wanted)})"
+            listed = ", ".join(f"{one.name} {one.type}" for one in wanted)
+            yield f"CREATE TABLE {WRITER}.main.{name} ({listed})"
             continue
         for one in wanted:
             if one.name not in present[name]:
@@ -201,7 +208,7 @@ def _attach(connection: Connection, workspace: Workspace, name: str, options: st
         ) from error
 
 
-def _first(connection: Connection, query: str) -> object:
+def _first(connection: Connection, query: str) -> Any:
     row = connection.execute(query).fetchone()
     return None if row is None else row[0]
 

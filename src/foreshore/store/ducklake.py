@@ -6,7 +6,8 @@ depends on how threads met, and the same question would get several answers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
@@ -39,7 +40,8 @@ class Lake:
         self.workspace = workspace
         self.read_only = read_only
         self._on_wait = on_wait
-        self._version = -1
+        self._connection: catalog.Connection | None = None
+        self._version = self._attached = -1
         self._views_of: object = None
         self._ibis: Any = None
         self._open(version)
@@ -55,22 +57,31 @@ class Lake:
         Returns an Arrow table. A given table hides a view of the same name for this query. Raises
         WorkspaceError when the files are damaged or the memory budget does not suffice.
         """
-        return self._ask(query, arrow).to_arrow_table()
+        with self._given(arrow) as connection:
+            return connection.execute(query).to_arrow_table()
 
     def batches(self, query: str, rows: int = 100_000, **arrow: pa.Table) -> pa.RecordBatchReader:
-        """Run `query` and return its rows a batch at a time; the lake must not be used until it is read."""
-        return self._ask(query, arrow, keep=True).to_arrow_reader(rows)
+        """Run `query` and return its rows as a stream of batches, without holding all of them.
+
+        The stream has a connection of its own, so that the lake can be used meanwhile; it must be read
+        before the lake is refreshed, appended to or closed.
+        """
+        connection = self._settled().cursor()
+        for name, table in arrow.items():
+            connection.register(name, table)
+        return connection.execute(query).to_arrow_reader(rows)
 
     def table(self, name: str) -> Any:
-        """Return the named table or view as an Ibis expression, valid while this lake is open and not moved."""
+        """Return the named table or view as an Ibis expression, valid while this lake is open."""
+        settled = self._settled()
         if self._ibis is None:
             import ibis
 
-            self._ibis = ibis.duckdb.from_connection(self._live())
+            self._ibis = ibis.duckdb.from_connection(settled)
         return self._ibis.table(name)
 
     def run(self, expression: Any, **arrow: pa.Table) -> pa.Table:
-        """Run an Ibis expression made from `table`, and return an Arrow table (Ibis' own way needs pandas)."""
+        """Run an Ibis expression made from `table`, and return an Arrow table (Ibis' own needs pandas)."""
         import ibis
 
         return self.sql(str(ibis.to_sql(expression, dialect="duckdb")), **arrow)
@@ -103,14 +114,13 @@ class Lake:
         ready = incoming.prepare(batches)
         with self.workspace.lock(on_wait or self._on_wait):
             version = self._retried(lambda: self._commit(ready, job, expect, tables_read))
-        if version > self._version:
-            self._pin(version)
+        self._version = max(version, self._version)  # the pin itself moves with the next read
         return version
 
     def refresh(self) -> int:
         """Pin the newest version and return it."""
         newest = self._newest()
-        if newest != self._version:
+        if newest != self._attached:
             self._pin(newest)
         return newest
 
@@ -122,8 +132,9 @@ class Lake:
 
     def copy_to(self, statements: Collection[str], **arrow: pa.Table) -> None:
         """Run statements that copy from the views into a database they attach; for `store.serving`."""
-        for statement in statements:
-            self._ask(statement, arrow).fetchall()
+        with self._given(arrow) as connection:
+            for statement in statements:
+                connection.execute(statement)
 
     def close(self) -> None:
         """Close the connection; closing twice is fine."""
@@ -141,13 +152,12 @@ class Lake:
         self.close()
 
     def _open(self, version: int | None) -> None:
-        self._connection: catalog.Connection | None = None
-        if not catalog.path(self.workspace).exists():
-            self._make()
-        self._connection = catalog.connect(self.workspace)
+        connection = self._connection = catalog.connect(self.workspace)
         try:
-            if not self.read_only:
-                self._attach_writer(self._connection)
+            if not catalog.path(self.workspace).exists():
+                self._make(connection)
+            elif not self.read_only:
+                catalog.attach_writer(connection, self.workspace)
             self._pin(self._newest() if version is None else version)
         except BaseException:
             self.close()
@@ -157,50 +167,55 @@ class Lake:
         live = self._live()
         return catalog.newest(live, self.workspace) if self.read_only else catalog.current(live)
 
-    def _make(self) -> None:
+    def _make(self, connection: catalog.Connection) -> None:
         with self.workspace.lock(self._on_wait):
-            connection = catalog.connect(self.workspace)
-            try:
-                catalog.attach_writer(connection, self.workspace)
-                catalog.migrate(connection)
-            finally:
-                connection.close()
-
-    def _attach_writer(self, connection: catalog.Connection) -> None:
-        catalog.attach_writer(connection, self.workspace)
-        stored = catalog.schema_version(connection, catalog.WRITER)
-        catalog.check_version(self.workspace, stored)
-        if catalog.outdated(stored):
-            with self.workspace.lock(self._on_wait):
-                catalog.migrate(connection)
+            catalog.attach_writer(connection, self.workspace)
+            catalog.migrate(connection)
+        if self.read_only:
+            connection.execute(f"DETACH {catalog.WRITER}")
 
     def _pin(self, version: int) -> None:
         connection = self._live()
         catalog.attach_reader(connection, self.workspace, version)
-        catalog.check_version(self.workspace, catalog.schema_version(connection, catalog.READER))
         present = catalog.columns(connection, catalog.READER)
+        stored = catalog.schema_version(connection, catalog.READER, present)
+        catalog.check_version(self.workspace, stored)
+        if catalog.outdated(stored) and not self.read_only:
+            with self.workspace.lock(self._on_wait):
+                catalog.migrate(connection)
+            return self._pin(catalog.current(connection))
         if present != self._views_of:
             views.create(connection, present)
             self._views_of = present
-        self._version = version
+        self._version = self._attached = version
+        return None
+
+    def _settled(self) -> catalog.Connection:
+        """The connection, with the pin at `version`; an own append cannot have changed any schema."""
+        connection = self._live()
+        if self._attached != self._version:
+            catalog.attach_reader(connection, self.workspace, self._version)
+            self._attached = self._version
+        return connection
 
     def _live(self) -> catalog.Connection:
         if self._connection is None:
             raise UsageError("this lake is closed")
         return self._connection
 
-    def _ask(self, query: str, arrow: Mapping[str, pa.Table], *, keep: bool = False) -> catalog.Connection:
-        connection = self._live()
+    @contextmanager
+    def _given(self, arrow: Mapping[str, pa.Table]) -> Iterator[catalog.Connection]:
+        """The connection at `version`, with the given tables known by their names meanwhile."""
+        connection = self._settled()
         for name, table in arrow.items():
             connection.register(name, table)
         try:
-            return connection.execute(query)
+            yield connection
         except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
             raise _unreadable(self.workspace, error) from error
         finally:
-            if not keep:
-                for name in arrow:
-                    connection.unregister(name)
+            for name in arrow:
+                connection.unregister(name)
 
     def _retried(self, action: Callable[[], int]) -> int:
         """Commit, with a new connection after each failure: a failed one may hold on to the catalogue."""

@@ -65,7 +65,9 @@ def keep(workspace: Workspace, stream: BinaryIO, *, kind: str = "report") -> str
         write_atomically(_key_file(workspace, digest), msgspec.json.encode(entry))
     except OSError as error:
         raise WorkspaceError(
-            f"the evidence cannot be kept: {error.strerror or error}", where=str(folder), hint="free disk space"
+            f"the evidence cannot be kept: {error.strerror or error}",
+            where=str(folder),
+            hint="free disk space",
         ) from error
     finally:
         beside.unlink(missing_ok=True)
@@ -104,7 +106,9 @@ def record(workspace: Workspace, digest: str) -> Record | None:
     except FileNotFoundError:
         return None
     except (OSError, msgspec.MsgspecError) as error:
-        raise WorkspaceError("the record of this evidence is damaged", where=str(place), hint="a backup") from error
+        raise WorkspaceError(
+            "the record of this evidence is damaged", where=str(place), hint="a backup"
+        ) from error
 
 
 def records(workspace: Workspace) -> Iterator[Record]:
@@ -122,7 +126,7 @@ def forget(workspace: Workspace, digest: str, *, because: str = "") -> None:
     """
     entry = record(workspace, digest)
     if entry is None:
-        raise WorkspaceError("there is no such evidence", where=digest, hint="foreshore doctor lists evidence")
+        raise WorkspaceError("there is no such evidence", where=digest, hint="foreshore doctor")
     if entry.sealed:
         place = _key_file(workspace, digest)
         _overwrite(place)

@@ -84,7 +84,8 @@ def _only_new(connection: Connection, name: str) -> str:
     """
     key, stored = KEYS[name], f"{WRITER}.main.{name}"
     counts = connection.execute(
-        f"SELECT count(*), count(DISTINCT {key}), count(*) FILTER (WHERE {key} IS NULL OR {key} < 0) FROM {_NAME}"
+        f"SELECT count(*), count(DISTINCT {key}), count(*) FILTER (WHERE {key} IS NULL OR {key} < 0) "
+        f"FROM {_NAME}"
     ).fetchone()
     rows, distinct, bad = counts or (0, 0, 0)
     if bad:

@@ -32,7 +32,8 @@ def compact(
     moment = now or datetime.now(UTC)
     with lake.workspace.lock():
         lake.refresh()
-        lake.maintain(f"CALL ducklake_flush_inlined_data('{WRITER}')")
+        # Commits of a few rows stay in the catalogue (at most ten rows a table and commit): flushing them
+        # to files removes them at once, and a reader in the middle of a stream would silently miss them.
         merged = lake.maintain(f"CALL ducklake_merge_adjacent_files('{WRITER}')")
         expired = _expire(lake, moment - keep)
         before = _time(moment - grace)
@@ -58,4 +59,4 @@ def _expire(lake: Lake, before: datetime) -> int:
 
 
 def _time(moment: datetime) -> str:
-    return f"TIMESTAMPTZ '{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}+00'"
+    return f"TIMESTAMPTZ '{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00'"

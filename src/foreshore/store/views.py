@@ -25,9 +25,9 @@ _JOBS = ("job VARCHAR", "tables VARCHAR[]", "row_count BIGINT", "version BIGINT"
 
 def create(connection: Connection, present: Mapping[str, Mapping[str, str]]) -> None:
     """Make all views over the attached pin, whose tables and columns are `present`."""
-    wanted = {
-        name: [(one.name, one.type) for one in listed] for name, listed in tables.TABLES.items()
-    } | {"jobs": [(text.split()[0], text.split()[1]) for text in _JOBS]}
+    wanted = {name: [(one.name, one.type) for one in listed] for name, listed in tables.TABLES.items()} | {
+        "jobs": [(text.split()[0], text.split()[1]) for text in _JOBS]
+    }
     for name, listed in wanted.items():
         connection.execute(f"CREATE OR REPLACE VIEW {name} AS {_select(name, listed, present.get(name))}")
     connection.execute(
@@ -37,7 +37,7 @@ def create(connection: Connection, present: Mapping[str, Mapping[str, str]]) -> 
         ON e.exposure = latest.exposure AND e.generation = latest.generation"""
     )
     for view, (column, table) in _ALIASES.items():
-        connection.execute(f"CREATE OR REPLACE VIEW {view} AS {_resolved(column, table)}")
+        connection.execute(f"CREATE OR REPLACE VIEW {view} AS {resolved(column, table)}")
         connection.execute(
             f"CREATE OR REPLACE MACRO canonical_{column}(wanted_id) AS "
             f"coalesce((SELECT n.canonical FROM {view} n WHERE n.{column} = wanted_id), wanted_id)"
@@ -51,15 +51,16 @@ def _select(name: str, wanted: list[tuple[str, str]], present: Mapping[str, str]
     return f"SELECT {', '.join(listed)} FROM {READER}.main.{name}"
 
 
-def _resolved(column: str, table: str) -> str:
+def resolved(column: str, table: str) -> str:
+    """The query that follows the chains of the alias table `table` to their ends."""
     return f"""
         WITH RECURSIVE reached(start, place) AS (
             SELECT DISTINCT old, new FROM {table} WHERE old <> new
             UNION
             SELECT r.start, a.new FROM reached r JOIN {table} a ON a.old = r.place AND a.old <> a.new
         ), ends AS (
-            SELECT start, min(place) FILTER (WHERE place NOT IN (SELECT old FROM {table} WHERE old <> new)) AS last,
-                   min(place) AS smallest
+            SELECT start, min(place) AS smallest,
+                   min(place) FILTER (WHERE place NOT IN (SELECT old FROM {table} WHERE old <> new)) AS last
             FROM reached GROUP BY start
         )
         SELECT start AS {column}, coalesce(last, smallest) AS canonical FROM ends

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from foreshore.discovery.readers import _naming as naming
@@ -25,23 +25,24 @@ _SHARED_MACS = (
 # Firmware that was never given a number.
 _SHARED_UUIDS = frozenset({"03000200-0400-0500-0006-000700080009", "00020003-0004-0005-0006-000700080009"})
 
-_DEVICES: dict[str, AssetKind] = {
-    word: "device"
-    for word in (
+_KINDS: dict[str, AssetKind] = {"web_application": "web_application"}
+_KINDS |= dict.fromkeys(
+    (
         "router", "switch", "firewall", "printer", "print server", "webcam", "camera", "embedded",
         "load-balancer", "load balancer", "wireless-access-point", "wap", "voip phone", "voip adapter",
-        "voip-phone", "phone", "mobile", "packet-shaper", "broadband router", "bridge", "hub", "media device",
-        "power-device", "pbx", "storage-misc", "terminal", "terminal server", "remote management",
-        "security-misc", "proxy server", "specialized", "unified-threat-management", "vpn",
-    )
-}  # fmt: skip
-_DEVICES |= {"scada": "ot_device", "plc": "ot_device", "ics": "ot_device", "industrial-control": "ot_device"}
-_DEVICES |= {"web_application": "web_application", "camera": "device"}
+        "voip-phone", "phone", "mobile", "packet-shaper", "broadband router", "bridge", "hub",
+        "media device", "power-device", "pbx", "storage-misc", "terminal", "terminal server",
+        "remote management", "security-misc", "proxy server", "specialized", "vpn",
+        "unified-threat-management",
+    ),
+    "device",
+)  # fmt: skip
+_KINDS |= dict.fromkeys(("scada", "plc", "ics", "industrial-control"), "ot_device")
 
 
 def kind_of(system_type: str) -> AssetKind:
     """The kind of asset for a scanner's word for the type of a system; a host where it says nothing."""
-    return _DEVICES.get(system_type.strip().lower(), "host")
+    return _KINDS.get(system_type.strip().lower(), "host")
 
 
 def macs(text: str) -> list[str]:
@@ -68,6 +69,12 @@ def uuid(text: str) -> str:
     digits = re.sub(r"[^0-9a-f]", "", value.lower())
     shown = "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
     return "" if len(set(digits)) < 3 or shown in _SHARED_UUIDS else shown
+
+
+def agent(tool: str, number: str) -> tuple[str, str]:
+    """The identifier of an agent or of a host in a tool's own list, under the tool's name; '' for none."""
+    value = uuid(number) or (number.strip() if number.strip().isdigit() and int(number) else "")
+    return ("agent_id", f"{tool}:{value}" if value else "")
 
 
 def named(kind: str, value: str) -> Identifiers:
@@ -127,29 +134,64 @@ def best_cpe(names: Iterable[str]) -> tuple[str, str, str]:
 
 
 _INSTALLED = re.compile(
-    r"^[ \t]*(?:[\w ()./-]{0,40}\s)?(?:installed version|version installed|file version|version|"
-    r"installed package|remote package installed|product version|current version|reported version)"
-    r"[ \t]*[:=][ \t]*(\S[^\r\n]{0,120}?)[ \t]*$",
+    r"^[ \t]*(?:- )?(?:installed version|version installed|remote package installed|installed package|"
+    r"reported version|detected version|file version)[ \t]*:[ \t]*(\S[^\r\n]{0,120})",
     re.IGNORECASE | re.MULTILINE,
 )
 _FIXED = re.compile(
-    r"^[ \t]*(?:[\w ()./-]{0,40}\s)?(?:fixed versions?|should be|fixed release|minimum version|"
-    r"patched version|fixed package)"
-    r"[ \t]*[:=][ \t]*(\S[^\r\n]{0,120}?)[ \t]*$",
+    r"^[ \t]*(?:- )?(?:fixed versions?|should be|fixed package|minimum version|fixed release)"
+    r"[ \t]*:[ \t]*(\S[^\r\n]{0,120})",
     re.IGNORECASE | re.MULTILINE,
 )
 
 
 def versions(output: str) -> tuple[str, str]:
     """(installed, fixed) as the check's output states them on lines of their own; '' where it does not."""
-    if ":" not in output:
+    if "ersion" not in output and "nstalled" not in output:
         return "", ""
     installed, fixed = _INSTALLED.search(output), _FIXED.search(output)
-    return (installed.group(1) if installed else "", fixed.group(1) if fixed else "")
+    return (installed.group(1).strip() if installed else "", fixed.group(1).strip() if fixed else "")
+
+
+_FAMILIES = {
+    "Amazon Linux Local Security Checks": "amazon",
+    "Red Hat Local Security Checks": "redhat",
+    "CentOS Local Security Checks": "centos",
+    "Oracle Linux Local Security Checks": "oracle",
+    "Rocky Linux Local Security Checks": "rocky",
+    "Alma Linux Local Security Checks": "alma",
+    "Fedora Local Security Checks": "fedora",
+    "SuSE Local Security Checks": "sles",
+    "Debian Local Security Checks": "debian",
+    "Ubuntu Local Security Checks": "ubuntu",
+}
+
+
+def package(family: str, installed: str, fixed: str) -> tuple[str, str, str, str]:
+    """(purl, name, version, fixed version) of a distribution's package as a local check writes it.
+
+    Names stand before the version: `kernel-4.14.1-2.amzn2` for RPM, `libc6_2.36-9` for Debian's.
+    Empty where the family of checks is none of a distribution.
+    """
+    distribution = _FAMILIES.get(family, "")
+    if not distribution or not installed:
+        return "", "", "", ""
+    if distribution in ("debian", "ubuntu"):
+        name, _mark, version = installed.partition("_")
+        fixed = fixed.partition("_")[2] or fixed
+    else:
+        parts = installed.rsplit("-", 2)
+        if len(parts) < 3:
+            return "", "", "", ""
+        name, version = parts[0], f"{parts[1]}-{parts[2]}"
+        fixed = fixed.removeprefix(f"{name}-")
+    return naming.built_package(distribution, name), name, version, fixed
 
 
 _KB = re.compile(r"\bKB[ -]?(\d{6,8})\b", re.IGNORECASE)
-_BULLETIN = re.compile(r"\b(MS\d{2}-\d{3}|(?:RHSA|RHBA|ELSA|CESA|ALSA|RLSA)-\d{4}[:-]\d{4,6}|DSA-\d{3,5}(?:-\d)?|USN-\d{3,5}-\d)\b")
+_BULLETIN = re.compile(
+    r"\b(MS\d{2}-\d{3}|(?:RHSA|RHBA|ELSA|CESA|ALSA|RLSA)-\d{4}[:-]\d{4,6}|DSA-\d{3,5}(?:-\d)?|USN-\d{3,5}-\d)\b"
+)
 
 
 def fix_name(*texts: str) -> str:
@@ -184,19 +226,24 @@ def vector(text: str, kind: str = "CVSS:3.0") -> str:
 # -- times ---------------------------------------------------------------------------------------
 
 _FORMATS = (
-    ("%a %b %d %H:%M:%S %Y", False),
-    ("%a, %d %b %Y %H:%M:%S %Z", False),
-    ("%b %d, %Y %H:%M:%S %Z", False),
-    ("%b %d, %Y %H:%M:%S", False),
-    ("%d %b %Y %I:%M%p GMT%z", True),
-    ("%d %b %Y %H:%M GMT%z", True),
-    ("%m/%d/%Y %H:%M:%S", False),
-    ("%m/%d/%Y %H:%M", False),
-    ("%m/%d/%Y", False),
-    ("%Y/%m/%d %H:%M", False),
-    ("%Y/%m/%d", False),
-    ("%d %b %Y", False),
+    "%a %b %d %H:%M:%S %Y",
+    "%b %d, %Y %H:%M:%S",
+    "%b %d, %Y %I:%M %p",
+    "%d %b %Y %I:%M%p GMT%z",
+    "%d %b %Y %H:%M GMT%z",
+    "%m/%d/%Y %H:%M:%S",
+    "%m/%d/%Y %H:%M",
+    "%m/%d/%Y",
+    "%Y/%m/%d %H:%M",
+    "%Y/%m/%d",
+    "%d %b %Y",
 )
+# Hours from UTC of the zones that reports name by letters; other names are not understood.
+_ZONES = {
+    "UTC": 0, "GMT": 0, "Z": 0, "WET": 0, "CET": 1, "MET": 1, "WEST": 1, "CEST": 2, "EET": 2, "EEST": 3,
+    "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7,
+}  # fmt: skip
+_ZONE = re.compile(r"^(.*\d) ?([A-Z]{1,5})$")
 
 
 @lru_cache(maxsize=16384)
@@ -212,19 +259,42 @@ def moment(text: str) -> tuple[datetime | None, bool]:
         return None, False
     if found[0] is not None or not text:
         return found
-    utc = text.endswith((" UTC", " GMT"))
-    for form, zoned in _FORMATS:
+    match = _ZONE.match(text)
+    if match and match.group(2) not in ("AM", "PM"):
+        hours = _ZONES.get(match.group(2))
+        local = _parsed(match.group(1))
+        if local is not None:
+            return local - timedelta(hours=hours or 0), hours is None
+    local = _parsed(text)
+    if local is None:
+        return None, False
+    return local, "GMT" not in text
+
+
+def _parsed(text: str) -> datetime | None:
+    """The time in UTC, a missing zone taken as UTC."""
+    for form in _FORMATS:
         try:
-            parsed = datetime.strptime(text, form)  # noqa: DTZ007 - the zone is put right below
-        except ValueError:
+            found = datetime.strptime(text, form)  # noqa: DTZ007 - the zone is looked at below
+            if found.tzinfo is not None:
+                return found.astimezone(UTC)
+        except (ValueError, OverflowError):
             continue
-        try:
-            return (parsed.astimezone(UTC), False) if zoned else (parsed.replace(tzinfo=UTC), not utc)
-        except OverflowError:
-            return None, False
-    return None, False
+        # Far enough from the ends of the calendar for any zone.
+        return found.replace(tzinfo=UTC) if 1 < found.year < 9999 else None
+    return None
 
 
 def when(text: str | None) -> datetime | None:
     """The time in UTC, where `text` is one."""
     return moment(text)[0] if text else None
+
+
+def latest(texts: Iterable[str]) -> tuple[datetime | None, str, bool]:
+    """(the latest time among `texts`, as it was written, whether its zone was assumed)."""
+    best: tuple[datetime | None, str, bool] = (None, "", False)
+    for text in sorted(set(texts)):
+        found, assumed = moment(text)
+        if found is not None and (best[0] is None or found > best[0]):
+            best = (found, text.strip(), assumed)
+    return best

@@ -15,7 +15,8 @@ from foreshore.facts import Severity
 # hardly worth a fix: info. "unknown" is not a claim that something is harmless, nor that it is bad: it
 # is read as info, and the score or the weakness itself decides later.
 _SEVERITIES: dict[str, Severity] = {
-    "critical": "critical", "crit": "critical", "urgent": "critical", "severe": "critical", "blocker": "critical",
+    "critical": "critical", "crit": "critical", "urgent": "critical", "severe": "critical",
+    "blocker": "critical",
     "high": "high", "important": "high", "error": "high", "major": "high",
     "medium": "medium", "moderate": "medium", "med": "medium", "warning": "medium",
     "low": "low", "minor": "low",
@@ -71,10 +72,15 @@ def number(value: object) -> float | None:
     return found if abs(found) < 1e15 else None
 
 
+_MOST = 1 << 31
+
+
 def whole_number(value: object, default: int = 0) -> int:
-    """A whole number where `value` is or spells one."""
+    """A whole number where `value` is or spells one of at most 31 bits."""
+    if type(value) is int and -_MOST < value < _MOST:
+        return value
     found = number(value)
-    return default if found is None else int(found)
+    return default if found is None or abs(found) >= _MOST else int(found)
 
 
 def port(value: object) -> int:
@@ -237,14 +243,17 @@ _ECOSYSTEMS: dict[str, str] = {
     "chainguard": "apk/chainguard", "redhat": "rpm/redhat", "centos": "rpm/centos", "rocky": "rpm/rocky",
     "alma": "rpm/alma", "fedora": "rpm/fedora", "oracle": "rpm/oracle", "amazon": "rpm/amazon",
     "photon": "rpm/photon", "cbl-mariner": "rpm/cbl-mariner", "azurelinux": "rpm/azurelinux",
-    "opensuse": "rpm/opensuse", "opensuse.leap": "rpm/opensuse", "opensuse.tumbleweed": "rpm/opensuse",
+    "opensuse": "rpm/opensuse", "opensuse.leap": "rpm/opensuse",
+    "opensuse.tumbleweed": "rpm/opensuse",
     "suse linux enterprise server": "rpm/suse", "sles": "rpm/suse",
     "npm": "npm", "yarn": "npm", "pnpm": "npm", "node-pkg": "npm", "javascript": "npm", "bun": "npm",
     "pip": "pypi", "pipenv": "pypi", "poetry": "pypi", "python-pkg": "pypi", "python": "pypi", "uv": "pypi",
     "pypi": "pypi", "composer": "composer", "composer-vendor": "composer", "php": "composer",
     "bundler": "gem", "gemspec": "gem", "gem": "gem", "ruby": "gem", "cargo": "cargo", "rustbinary": "cargo",
-    "rust-binary": "cargo", "gomod": "golang", "gobinary": "golang", "go-module": "golang", "golang": "golang",
-    "jar": "maven", "pom": "maven", "gradle": "maven", "gradle-lockfile": "maven", "sbt": "maven", "java": "maven",
+    "rust-binary": "cargo", "gomod": "golang", "gobinary": "golang", "go-module": "golang",
+    "golang": "golang",
+    "jar": "maven", "pom": "maven", "gradle": "maven", "gradle-lockfile": "maven", "sbt": "maven",
+    "java": "maven",
     "maven": "maven", "nuget": "nuget", "dotnet-core": "nuget", "dotnet-deps": "nuget", "dotnet": "nuget",
     "packages-props": "nuget", "conan": "conan", "hex": "hex", "pub": "pub", "dart": "pub", "swift": "swift",
     "cocoapods": "cocoapods", "conda-pkg": "conda", "conda-environment": "conda", "bitnami": "bitnami",
@@ -287,3 +296,8 @@ def image_identifiers(names: Iterable[str], digests: Iterable[str]) -> tuple[tup
             break
     found.extend(("image_ref", name) for name in dict.fromkeys(names) if name)
     return tuple(found)
+
+
+def is_severity(word: str) -> bool:
+    """Whether `word` is one that we know."""
+    return word.strip().lower() in _SEVERITIES

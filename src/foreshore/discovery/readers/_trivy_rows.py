@@ -45,7 +45,6 @@ class _Vulnerability(msgspec.Struct, gc=False):
     References: list[str] | None = None
 
 
-
 class _Cause(msgspec.Struct, gc=False):
     Resource: Scalar = None
     Provider: Scalar = None
@@ -206,15 +205,11 @@ def best_cvss(scores: dict[str, _Cvss], source: Scalar) -> tuple[str, float | No
     others = [scores[name] for name in ("nvd", "ghsa", "redhat") if name in scores]
     if len(others) < len(scores):
         others.extend(scores[name] for name in sorted(scores) if name not in ("nvd", "ghsa", "redhat"))
-    for one in others:
-        if one.V40Vector:
-            return one.V40Vector, one.V40Score
-    for one in others:
-        if one.V3Vector:
-            return one.V3Vector, one.V3Score
-    for one in (own, *others):
-        if one is not None and one.V2Vector:
-            return one.V2Vector, one.V2Score
+    every = others if own is None else [*others, own]
+    for vector, score in (("V40Vector", "V40Score"), ("V3Vector", "V3Score"), ("V2Vector", "V2Score")):
+        for one in every:
+            if found := getattr(one, vector):
+                return found, getattr(one, score)
     return "", None
 
 
@@ -230,10 +225,9 @@ def _misconfiguration(asset: str, target: str, check: _Misconfiguration) -> Find
         severity=_naming.severity(check.Severity),
         weaknesses=(rule,),
         kind="misconfiguration",
-        resource=" ".join(part for part in (target, resource) if part),
+        resource=" ".join(part for part in (target, resource, _container(message)) if part),
         path=target,
         line=_naming.whole_number(cause.StartLine),
-        context=_container(message),
         proof="configuration",
         word="accepted" if check.Status == "EXCEPTION" else "open",
         description=_naming.text(check.Description),
@@ -301,7 +295,12 @@ def _modified(asset: str, target: str, kind: str, changed: _Modified, lists: boo
         return
     status = _naming.text(changed.Status)
     found = _vulnerability(asset, target, kind, row, lists)
-    evidence = ": ".join(part for part in (_naming.text(changed.Source), _naming.text(changed.Statement)) if part)
+    evidence = ": ".join(
+        part for part in (_naming.text(changed.Source), _naming.text(changed.Statement)) if part
+    )
     yield msgspec.structs.replace(
-        found, word=_VEX_WORDS.get(status, "suppressed"), evidence=evidence, tags=(*found.tags, f"vex={status}")
+        found,
+        word=_VEX_WORDS.get(status, "suppressed"),
+        evidence=evidence,
+        tags=(*found.tags, f"vex={status}"),
     )

@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from foreshore import facts
 from foreshore.discovery import csvrows, reports
-from foreshore.discovery.readers import _decoding, _naming
+from foreshore.discovery.readers import _decoding, _hosts, _naming
 from foreshore.errors import BadReport
 from foreshore.facts import ControlSeen, Finding, Record, RunSeen, Sighting, Skipped
 
@@ -24,7 +24,9 @@ _VULNERABILITY = re.compile(r'"cveId"\s*:', re.IGNORECASE)
 _PRODUCT = re.compile(r'"(machineId|deviceId|productVendor|softwareVendor)"\s*:', re.IGNORECASE)
 _MACHINE = re.compile(r'"(computerDnsName|aadDeviceId|onboardingStatus|isAadJoined)"\s*:')
 _MACHINE_ALSO = re.compile(r'"(osPlatform|healthStatus|lastIpAddress|agentVersion)"\s*:')
-_SERVICE = re.compile(r'"@odata\.context"\s*:\s*"[^"]*(securitycenter|security\.microsoft|WindowsDefenderATP)', re.I)
+_SERVICE = re.compile(
+    r'"@odata\.context"\s*:\s*"[^"]*(securitycenter|security\.microsoft|WindowsDefenderATP)', re.I
+)
 _ADDRESS = re.compile(r"ipAddress=([^;}]*)")
 _MAC = re.compile(r"macAddress=([^;}]*)")
 
@@ -33,7 +35,9 @@ class _Document(msgspec.Struct, gc=False):
     value: list[msgspec.Raw] | None = None
 
 
-_DECODER: msgspec.json.Decoder[_Document | list[msgspec.Raw]] = msgspec.json.Decoder(_Document | list[msgspec.Raw])
+_DECODER: msgspec.json.Decoder[_Document | list[msgspec.Raw]] = msgspec.json.Decoder(
+    _Document | list[msgspec.Raw]
+)
 _ROW: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
 
 # Names of the same thing in the interface, the exports, advanced hunting and the portal, folded.
@@ -105,7 +109,7 @@ def _rows(report: facts.Report, skipped: list[Skipped]) -> Iterator[tuple[str, d
         for line, cells in csvrows.table(report).rows:
             yield f"line {line}", dict(cells)
         return
-    if re.match(r"\{[^\n]*\}\s*\n\s*\{", opening):  # one object per line
+    if opening[0] == "{" and not re.search(r'"value"\s*:\s*\[', opening):  # one object per line, or only one
         for number, row in enumerate(_decoding.rows(report, _ROW, skipped.append), 1):
             yield f"object {number}", row
         return
@@ -113,7 +117,9 @@ def _rows(report: facts.Report, skipped: list[Skipped]) -> Iterator[tuple[str, d
     raws = document if isinstance(document, list) else document.value
     if raws is None:
         raise BadReport(
-            "has no list called “value”", where=report.name, hint="keep the whole answer of the interface, one page a file"
+            "has no list called “value”",
+            where=report.name,
+            hint="keep the whole answer of the interface, one page a file",
         )
     for number, row in enumerate(_decoding.each(_ROW, raws, "value", skipped.append)):
         yield f"value[{number}]", row
@@ -158,13 +164,8 @@ class _Reading:
         self.said.add(agent)
         sighting = _machine(agent, row)
         yield sighting
-        health = _naming.text(row.get("healthStatus"))
-        if health:
-            state = {"Active": "on", "Inactive": "off", "NoSensorData": "off"}.get(health, "unknown")
-            yield ControlSeen(
-                asset=agent, kind="edr", state=state, name="Microsoft Defender for Endpoint",  # type: ignore[arg-type]
-                observed_at=sighting.observed_at,
-            )  # fmt: skip
+        if control := _sensor(agent, row, sighting):
+            yield control
 
     def vulnerability(self, where: str, fields: Mapping[str, Any]) -> Iterator[Record]:
         host = _naming.text(fields.get("host"))
@@ -182,10 +183,11 @@ def _machine(agent: str, row: Mapping[str, Any]) -> Sighting:
     name = _naming.text(row.get("computerDnsName"))
     addresses, macs = _addresses(row.get("ipAddresses"))
     last = _naming.address(_naming.text(row.get("lastIpAddress")))
-    device = _naming.text(row.get("aadDeviceId"))
+    cloud = row.get("vmMetadata")
+    resource = _naming.text(cloud.get("resourceId")) if isinstance(cloud, dict) else ""
     identifiers = [("agent_id", agent)]
-    if device:
-        identifiers.append(("cloud_id", f"entra-device:{device.lower()}"))
+    if resource:
+        identifiers.append(("cloud_id", resource.lower()))
     identifiers.extend(_naming.host_identifiers(name))
     identifiers.extend(("mac", mac) for mac in macs)
     identifiers.extend(("ip", one) for one in dict.fromkeys([last, *addresses]) if one)
@@ -211,8 +213,27 @@ def _machine(agent: str, row: Mapping[str, Any]) -> Sighting:
     )
 
 
+def _sensor(agent: str, row: Mapping[str, Any], sighting: Sighting) -> ControlSeen | None:
+    """The sensor of the machine: on while it reports, off where it never was put in, else not known."""
+    health, onboarded = _naming.text(row.get("healthStatus")), _naming.text(row.get("onboardingStatus"))
+    if not health and not onboarded:
+        return None
+    state: Literal["on", "off", "unknown"] = "unknown"
+    if onboarded in ("CanBeOnboarded", "Unsupported"):
+        state = "off"
+    elif health == "Active" and onboarded in ("", "Onboarded"):
+        state = "on"
+    return ControlSeen(
+        asset=agent,
+        kind="edr",
+        state=state,
+        name="Microsoft Defender for Endpoint",
+        observed_at=sighting.observed_at,
+    )
+
+
 def _addresses(values: Any) -> tuple[list[str], list[str]]:
-    """Addresses and hardware addresses of the interfaces that are up, as objects or as PowerShell wrote them."""
+    """Addresses and hardware addresses of interfaces that are up, as objects or as PowerShell writes them."""
     addresses: list[str] = []
     macs: list[str] = []
     for one in values if isinstance(values, list) else ():
@@ -225,12 +246,16 @@ def _addresses(values: Any) -> tuple[list[str], list[str]]:
         else:
             continue
         address = _naming.address(_naming.text(ip))
-        if up == "Down" or not address or address.startswith(("127.", "169.254.", "fe80:")) or address == "::1":
+        if (
+            up == "Down"
+            or not address
+            or address.startswith(("127.", "169.254.", "fe80:"))
+            or address == "::1"
+        ):
             continue
         addresses.append(address)
         digits = re.sub(r"[^0-9a-f]", "", _naming.text(mac).lower())
-        if len(digits) == 12 and digits.strip("0"):
-            macs.append(":".join(digits[place : place + 2] for place in range(0, 12, 2)))
+        macs.extend(_hosts.macs(":".join(digits[place : place + 2] for place in range(0, len(digits), 2))))
     return list(dict.fromkeys(addresses)), list(dict.fromkeys(macs))
 
 

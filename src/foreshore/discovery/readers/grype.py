@@ -1,5 +1,6 @@
 """Grype's JSON (`grype -o json`), from version 0.7 to now."""
 
+# ruff: noqa: N815 - fields of the structures are named as the format names them
 from __future__ import annotations
 
 import re
@@ -144,7 +145,9 @@ class Grype:
         document = _decoding.whole(report, _DECODER)
         if document.matches is None and document.ignoredMatches is None:
             raise BadReport(
-                "has no list of matches", where=report.name, hint="export with `grype … -o json` and keep the whole file"
+                "has no list of matches",
+                where=report.name,
+                hint="export with `grype … -o json` and keep the whole file",
             )
         yield _run(document)
         sighting = _sighting(document)
@@ -257,7 +260,11 @@ def _weaknesses(rule: str, related: list[_Vulnerability]) -> tuple[str, ...]:
 def _cvss(places: list[_Vulnerability]) -> tuple[str, float | None]:
     """The newest version of CVSS that the match itself gives, else what it is related to."""
     for one in places:
-        best = max(one.cvss or (), key=lambda cvss: (_naming.text(cvss.version), cvss.type == "Primary"), default=None)
+        best = max(
+            one.cvss or (),
+            key=lambda cvss: (_naming.text(cvss.version), cvss.type == "Primary"),
+            default=None,
+        )
         if best is not None and best.vector:
             return _naming.text(best.vector), _naming.score(best.metrics.baseScore if best.metrics else None)
         for old in (one.cvssV3, one.cvssV2):
@@ -273,7 +280,9 @@ def _fix(said: _Vulnerability) -> tuple[str, str]:
 
 
 def _epss(places: list[_Vulnerability]) -> float | None:
-    values = [value for one in places for row in one.epss or () if (value := _naming.number(row.epss)) is not None]
+    values = [
+        value for one in places for row in one.epss or () if (value := _naming.number(row.epss)) is not None
+    ]
     return max(values, default=None)
 
 
@@ -299,7 +308,9 @@ def _references(said: _Vulnerability) -> tuple[str, ...]:
 
 def _ignored(asset: str, match: _Match) -> Finding:
     """A match that a rule of the user or a VEX file took out of the report, kept with that word."""
-    status = next((_naming.text(one.vex_status) for one in match.appliedIgnoreRules or () if one.vex_status), "")
+    status = next(
+        (_naming.text(one.vex_status) for one in match.appliedIgnoreRules or () if one.vex_status), ""
+    )
     word: Word = {"fixed": "fixed", "not_affected": "suppressed"}.get(status, "suppressed")  # type: ignore[assignment]
     return _finding(asset, match, word, (f"vex={status}",) if status else ("ignored",))
 

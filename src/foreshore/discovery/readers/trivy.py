@@ -23,7 +23,7 @@ from foreshore.facts import Record, Relation, RunSeen, Sighting, Skipped
 _ARTIFACT = re.compile(r'"ArtifactName"\s*:|"ArtifactType"\s*:')
 _ROW = re.compile(r'"VulnerabilityID"\s*:|"MisconfSummary"\s*:')
 _ROW_ALSO = re.compile(r'"(PkgName|Target|InstalledVersion)"\s*:')
-_CLUSTER = re.compile(r'"ClusterName"\s*:.*"(Resources|Vulnerabilities|Misconfigurations|Findings)"\s*:', re.DOTALL)
+_CLUSTER = re.compile(r'"(Resources|Vulnerabilities|Misconfigurations|Findings)"\s*:')
 _TARGET_SUFFIX = re.compile(r" \([^()]*\)$")
 
 
@@ -71,7 +71,9 @@ class _Document(msgspec.Struct, gc=False):
     Misconfigurations: list[msgspec.Raw] | None = None
 
 
-_DECODER: msgspec.json.Decoder[_Document | list[msgspec.Raw]] = msgspec.json.Decoder(_Document | list[msgspec.Raw])
+_DECODER: msgspec.json.Decoder[_Document | list[msgspec.Raw]] = msgspec.json.Decoder(
+    _Document | list[msgspec.Raw]
+)
 _RESOURCE: msgspec.json.Decoder[_Resource] = msgspec.json.Decoder(_Resource)
 _IMAGE_TYPES = ("container_image", "vm")
 
@@ -87,7 +89,7 @@ class Trivy:
         opening = reports.decode_head(head)
         if opening.lstrip()[:1] not in ("{", "["):
             return False
-        if _ARTIFACT.search(opening) or _CLUSTER.search(opening):
+        if _ARTIFACT.search(opening) or ('"ClusterName"' in opening and _CLUSTER.search(opening)):
             return True
         return bool(_ROW.search(opening) and _ROW_ALSO.search(opening))
 
@@ -99,7 +101,11 @@ class Trivy:
             yield from _results(document, _legacy_asset, "element ")
             return
         yield _run(document)
-        if document.ClusterName is not None or document.Resources is not None or document.Findings is not None:
+        if (
+            document.ClusterName is not None
+            or document.Resources is not None
+            or document.Findings is not None
+        ):
             yield from _Cluster(document).records()
             return
         if document.ArtifactName is None and document.Results is None:
@@ -126,7 +132,9 @@ def _run(document: _Document) -> RunSeen:
     )
 
 
-def _results(raws: list[msgspec.Raw] | None, asset_of: Any, where: str, said: set[str] | None = None) -> Iterator[Record]:
+def _results(
+    raws: list[msgspec.Raw] | None, asset_of: Any, where: str, said: set[str] | None = None
+) -> Iterator[Record]:
     """The rows of a list of results, each on the asset that `asset_of` gives for it."""
     said = set() if said is None else said
     skipped: list[Skipped] = []
@@ -205,7 +213,11 @@ def _legacy_asset(result: _trivy_rows.Result) -> Sighting:
         return _image(image, None)
     shown = target or "artifact"
     return Sighting(
-        key=f"artifact {shown}", name=shown, kind="repository", identifiers=(("artifact", shown),), authenticated=True
+        key=f"artifact {shown}",
+        name=shown,
+        kind="repository",
+        identifiers=(("artifact", shown),),
+        authenticated=True,
     )
 
 
@@ -285,7 +297,10 @@ def _pod_image(target: str, metadata: list[_Metadata]) -> Sighting | None:
     images = [one for one in metadata if one.ImageID or one.RepoTags or one.RepoDigests]
     name = _TARGET_SUFFIX.sub("", target)
     for one in images:
-        if any(_naming.text(tag) and _naming.text(tag) in target for tag in (*(one.RepoTags or ()), *(one.RepoDigests or ()))):
+        if any(
+            _naming.text(tag) and _naming.text(tag) in target
+            for tag in (*(one.RepoTags or ()), *(one.RepoDigests or ()))
+        ):
             return _image(_naming.text(next(iter(one.RepoTags or ()), name)), one)
     if name != target:
         return _image(name, images[0] if len(images) == 1 else None)

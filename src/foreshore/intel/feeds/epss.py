@@ -16,7 +16,6 @@ from foreshore.intel.body import Body
 from foreshore.intel.rows import SCHEMA, Rows, Wanted, moment
 
 _FIRST = re.compile(rb"#\s*model_version:([^,\s]+),\s*score_date:(\S+)")
-_NUMBER = re.compile(r"[-+.0-9eE]+")
 _PANEL = b"score_date,model_version,cve,epss"
 SOURCE = "first-epss"
 

@@ -61,8 +61,7 @@ def _catalogue(catalogue: Any, rows: Rows, wanted: Wanted, where: str) -> None:
 def _entry(entry: Any, rows: Rows, wanted: Wanted, seen: datetime) -> None:
     if not isinstance(entry, dict) or not wants(entry.get("cveID"), wanted):
         return
-    title = entry.get("vulnerabilityName") or ""
-    rows.add(entry["cveID"], "kev", moment(entry.get("dateAdded")) or seen, value=1, text=title)
+    rows.add(entry["cveID"], "kev", moment(entry.get("dateAdded")) or seen, value=1)
     if str(entry.get("knownRansomwareCampaignUse", "")).strip().lower() == "known":
         # The catalogue dates the entry but not this flag: it holds from the first file that shows it.
         rows.add(entry["cveID"], "ransomware", seen, value=1)

@@ -1,0 +1,306 @@
+"""Verbs that run: cycle, intel, scope, validate, doctor."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from foreshore.cli.shared import (
+    FUNNEL,
+    TREATMENTS,
+    JsonOption,
+    WorkspaceOption,
+    interval,
+    note,
+    open_workspace,
+    percent,
+    print_json,
+    say,
+    table,
+)
+from foreshore.errors import UsageError
+
+intel_app = typer.Typer(no_args_is_help=True, help="What the world knows of weaknesses.", rich_markup_mode=None)
+scope_app = typer.Typer(no_args_is_help=True, help="What the programme looks at.", rich_markup_mode=None)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this module."""
+    app.command()(cycle)
+    app.add_typer(intel_app, name="intel")
+    app.add_typer(scope_app, name="scope")
+    app.command()(validate)
+    app.command()(doctor)
+
+
+def _moment(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"“{text}” is not a date", hint="2026-01-31 or 2026-01-31T12:00:00") from None
+
+
+def cycle(
+    as_of: Annotated[str | None, typer.Option(help="Look at what had been observed by this date.")] = None,
+    known_at: Annotated[str | None, typer.Option(help="Read the facts as an earlier cycle (CYC-…) knew them.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Another seed than the workspace's.")] = None,
+    workspace: WorkspaceOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Run all five stages over what was imported.
+
+    Example: foreshore cycle
+    """
+    from foreshore import cycle as cycles
+
+    result = cycles.run(
+        open_workspace(workspace), as_of=_moment(as_of), known_at=known_at or "", seed=seed,
+        on_note=note if json else say,
+    )  # fmt: skip
+    if json:
+        print_json(result)
+    else:
+        show_cycle(result)
+
+
+def show_cycle(result: dict[str, Any]) -> None:
+    """Print the funnel, the treatments and the services."""
+    typer.echo(f"Cycle {result['cycle']}, as of {str(result['as_of'])[:10]}")
+    typer.echo("")
+    show_funnel(result)
+    typer.echo("")
+    show_treatments(result)
+    typer.echo("")
+    show_services(result)
+
+
+def show_funnel(result: dict[str, Any]) -> None:
+    """Print the funnel with its unknowns."""
+    rows = [
+        (FUNNEL[step["step"]], f"{step['count']:,}", f"{step['unknown']:,}" if step["unknown"] else "")
+        for step in result["funnel"]
+    ]
+    table(("from findings to what matters", "yes", "not known"), rows, right=(1, 2))
+
+
+def show_treatments(result: dict[str, Any]) -> None:
+    """Print the treatments and their sum."""
+    treatments = result["treatments"]
+    rows = [(TREATMENTS[name], f"{treatments[name]:,}", _MEANING[name]) for name in TREATMENTS]
+    rows.append(("all open exposures", f"{sum(treatments.values()):,}", ""))
+    table(("treatment", "exposures", "what it means"), rows, right=(1,))
+    dismissed = result.get("dismissed", 0)
+    if dismissed:
+        typer.echo(f"Beside these, people dismissed {dismissed:,} (false positive, not applicable, duplicate, not ours).")
+
+
+_MEANING = {
+    "act_now": "few; a ticket each, or one for many",
+    "unknown": "could matter much; one fact decides each",
+    "routine": "the usual patching is enough",
+    "watch": "nothing to do until something changes",
+    "accepted": "a person accepted it, with an end date",
+}
+
+
+def show_services(result: dict[str, Any]) -> None:
+    """Print each service with its chance a year and interval."""
+    rows = []
+    for one in result["services"]:
+        chance = percent(one["probability_per_year"])
+        if one["probability_per_year"] == 0 and one.get("possible"):
+            chance = f"< {percent(one['sampling_error'])}"
+        money = f"{one['loss']:,.0f} {result.get('currency', '')}" if one["loss"] is not None else ""
+        rows.append((one["name"], str(one["impact"]["tier"]), chance, interval(one["low"], one["high"]),
+                     interval(one["best_case"], one["worst_case"]), percent(one["share"]), money))  # fmt: skip
+    table(
+        ("service", "tier", "falls in a year", "likely between", "best to worst case", "share of risk", "loss a year"),
+        rows, right=(1, 2, 5, 6),
+    )  # fmt: skip
+
+
+@intel_app.command()
+def update(
+    sources: Annotated[
+        list[str] | None, typer.Option("--from", help="A file, folder or address to read in place of the usual ones.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Keep all weaknesses, not only those present here.")] = False,
+    workspace: WorkspaceOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Read threat intelligence: known exploitation, chances of exploitation, exploits, scores.
+
+    Example: foreshore intel update --from feeds/
+    """
+    from foreshore.intel import update as updating
+
+    result = updating.update(open_workspace(workspace), sources=sources or None, only_present=not everything)
+    if json:
+        print_json(result.as_dict())
+    else:
+        show_update(result.as_dict())
+    if result.errors:
+        raise typer.Exit(1)
+
+
+def show_update(result: dict[str, Any]) -> None:
+    """Print what each feed brought."""
+    rows = [
+        (one["feed"], one["file"], str(one["observed_at"] or "")[:10], f"{one['read']:,}", f"{one['new']:,}")
+        for one in result["feeds"]
+    ]
+    table(("feed", "from", "as of", "statements read", "new here"), rows, right=(3, 4))
+    for error in result["errors"]:
+        say(f"foreshore: {error}")
+
+
+@intel_app.command()
+def show(
+    weakness: Annotated[str, typer.Argument(help="A public name, such as CVE-2021-44228.")],
+    workspace: WorkspaceOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Tell what is known of one weakness, since when, and by whom.
+
+    Example: foreshore intel show CVE-2021-44228
+    """
+    from foreshore.intel import show as showing
+
+    found = showing.show(open_workspace(workspace), weakness)
+    if json:
+        print_json(found)
+        return
+    for line in showing.lines(found):
+        typer.echo(line)
+
+
+@scope_app.command(name="show")
+def scope_show(workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
+    """Show the scope in force.
+
+    Example: foreshore scope show
+    """
+    import msgspec
+
+    from foreshore import cycle as cycles
+
+    scope = cycles.scope_in_force(open_workspace(workspace))
+    if json:
+        print_json(msgspec.to_builtins(scope))
+        return
+    from foreshore.scoping import writing
+
+    typer.echo(writing.to_yaml(scope), nl=False)
+
+
+@scope_app.command(name="check")
+def scope_check(workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
+    """Tell what in scope.yaml matches nothing, and which assets fall in no zone.
+
+    Example: foreshore scope check
+    """
+    from foreshore import cycle as cycles
+
+    notes = cycles.check_scope(open_workspace(workspace))
+    if json:
+        print_json(notes)
+    else:
+        for one in notes:
+            line = f"scope.yaml:{one['line']}: " if one["line"] else ""
+            typer.echo(f"{one['level']:<8} {line}{one['sentence']}")
+        if not notes:
+            typer.echo("The scope fits what was imported.")
+    if any(one["level"] == "error" for one in notes):
+        raise typer.Exit(1)
+
+
+@scope_app.command(name="apply")
+def scope_apply(workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
+    """Make scope.yaml the scope in force, as a new version with its difference.
+
+    Example: foreshore scope apply
+    """
+    from foreshore import cycle as cycles
+
+    changes = cycles.apply_scope(open_workspace(workspace))
+    if json:
+        print_json({"changes": changes})
+        return
+    for change in changes:
+        typer.echo(change)
+    if not changes:
+        typer.echo("scope.yaml is in force already.")
+
+
+@scope_app.command(name="approve")
+def scope_approve(
+    because: Annotated[str, typer.Option(help="Why these targets may be tested.")],
+    until: Annotated[str | None, typer.Option(help="Until when, such as 2026-12-31.")] = None,
+    workspace: WorkspaceOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Approve the scope's targets for active tests; nothing is tested without this.
+
+    Example: foreshore scope approve --because "agreed with the owner" --until 2026-12-31
+    """
+    from foreshore import cycle as cycles
+
+    moment = _moment(until)
+    approved = cycles.approve_targets(open_workspace(workspace), because=because, until=moment.date() if moment else None)
+    if json:
+        print_json(approved)
+        return
+    for one in approved:
+        typer.echo(f"{one['what']} may be tested until {one['until'] or 'this is taken back'}")
+    if not approved:
+        typer.echo("scope.yaml names no targets.")
+
+
+def validate(
+    run: Annotated[bool, typer.Option("--run", help="Run the tests that the scope's approved targets allow.")] = False,
+    from_zone: Annotated[str, typer.Option("--from-zone", help="The zone that this machine stands in.")] = "",
+    top: Annotated[int, typer.Option("--next", "-n", min=1, help="How many of the next tests to show.")] = 10,
+    workspace: WorkspaceOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show the tests whose answers would move most; with --run, run those that are allowed.
+
+    Example: foreshore validate --run --from-zone office
+    """
+    from foreshore import cycle as cycles
+
+    found = cycles.validate(open_workspace(workspace), run=run, vantage=from_zone, top=top)
+    if json:
+        print_json(found)
+        return
+    head = ("check", "target", "from", "about", "allowed", "result")
+    rows = [
+        (one["check"], one["target"], one["vantage"] or "here", one["about"], one["allowed"], one["outcome"])
+        for one in found
+    ]
+    table(head, rows)
+    if not found:
+        typer.echo("No test would tell anything new.")
+
+
+def doctor(workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
+    """Look whether all is well: versions, files, feeds, decisions, the trail.
+
+    Example: foreshore doctor
+    """
+    from foreshore import cycle as cycles
+
+    found = cycles.doctor(open_workspace(workspace))
+    if json:
+        print_json(found)
+    else:
+        for one in found:
+            typer.echo(f"{one['state']:<8} {one['what']}: {one['detail']}")
+    if any(one["state"] == "bad" for one in found):
+        raise typer.Exit(1)
+
+

@@ -1,0 +1,166 @@
+"""Verbs that begin: demo, init, inspect, import."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from foreshore.cli.shared import JsonOption, WorkspaceOption, note, open_workspace, print_json, say, table
+from foreshore.errors import NothingToRead
+
+SourceOption = Annotated[str | None, typer.Option("--source", help="Who says so (default: the tool's name).")]
+SiteOption = Annotated[str | None, typer.Option("--site", help="The site whose addresses these are.")]
+VantageOption = Annotated[
+    str | None, typer.Option("--from-zone", help="The zone in which the scanner stood: what it saw open is open from there.")
+]
+CoverageOption = Annotated[
+    str | None,
+    typer.Option(
+        "--coverage",
+        help="What you know these files to cover: none, complete (all results for the hosts in them) or site "
+        "(all hosts of the site), with a floor if there is one, such as complete:high.",
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this module."""
+    app.command()(demo)
+    app.command()(init)
+    app.command()(inspect)
+    app.command(name="import")(import_)
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where to put the made-up company.")] = Path("demo"),
+    seed: Annotated[int, typer.Option(help="Another number makes another company.")] = 7,
+    json: JsonOption = False,
+) -> None:
+    """Make a company with real-format reports, run a cycle, and print what matters.
+
+    Example: foreshore demo demo
+    """
+    from foreshore.cli import tour
+
+    result = tour.run(folder, seed, say=note if json else typer.echo)
+    if json:
+        print_json(result)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="The new workspace.")],
+    reports: Annotated[list[Path] | None, typer.Argument(help="Reports to read first.")] = None,
+    organization: Annotated[str | None, typer.Option(help="Name of the organisation.")] = None,
+    service: Annotated[
+        list[str] | None, typer.Option(help="A service: NAME=SELECTOR[,SELECTOR…], for example 'Shop=name:web-*'.")
+    ] = None,
+    foundation: Annotated[list[str] | None, typer.Option(help="A shared foundation, in the same form.")] = None,
+    site: SiteOption = None,
+    from_zone: VantageOption = None,
+    accept: Annotated[
+        bool | None, typer.Option("--accept/--no-accept", help="Take the proposal as it is, or leave it out.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Make a workspace, read reports, and propose foundations and services with evidence.
+
+    Asks at a terminal; elsewhere takes flags and defaults.
+
+    Example: foreshore init ws reports/ --organization "Example Stores"
+    """
+    from foreshore.cli import beginning
+
+    result = beginning.begin(
+        folder, reports or [], organization=organization, services=service or [], foundations=foundation or [],
+        site=site, vantage=from_zone, accept=accept, quiet=json,
+    )  # fmt: skip
+    if json:
+        print_json(result)
+    if result["errors"]:
+        raise typer.Exit(1)
+
+
+def inspect(
+    files: Annotated[list[Path], typer.Argument(help="Files, folders or archives.")],
+    json: JsonOption = False,
+) -> None:
+    """Tell what files are and what is in them, without storing anything.
+
+    Example: foreshore inspect scan.nessus
+    """
+    from foreshore.discovery import inspection
+
+    found = [one.as_dict() for one in inspection.inspect(files)]
+    if json:
+        print_json(found)
+    else:
+        head = ("file", "reader", "assets", "ports", "findings", "relations", "skipped", "what is wrong")
+        rows = [
+            (one["file"], one["reader"] or "–", *(str(one[name]) for name in head[2:6]), str(len(one["skipped"])),
+             one["error"] or "")
+            for one in found
+        ]  # fmt: skip
+        table(head, rows, right=(2, 3, 4, 5, 6))
+    if not found:
+        raise NothingToRead("there is no file to read", hint="name a report or a folder of reports")
+    if any(one["error"] or not one["reader"] for one in found):
+        raise typer.Exit(1)
+
+
+def import_(
+    paths: Annotated[list[Path], typer.Argument(help="Files, folders or archives of reports.")],
+    source: SourceOption = None,
+    site: SiteOption = None,
+    from_zone: VantageOption = None,
+    coverage: CoverageOption = None,
+    workspace: WorkspaceOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Read reports into the workspace; the format is found by content.
+
+    Example: foreshore import scans/ --site hq --from-zone office
+    """
+    import msgspec
+
+    from foreshore.cycle import taking
+
+    opened = open_workspace(workspace)
+    result = taking.take(
+        opened, paths, source=source, site=site or "main", vantage=from_zone or "", coverage=coverage or "",
+        on_note=note,
+    )  # fmt: skip
+    shown = msgspec.to_builtins(result)
+    if json:
+        print_json(shown)
+    else:
+        show_import(shown)
+    if result.errors:
+        raise typer.Exit(1)
+
+
+def show_import(result: dict[str, Any]) -> None:
+    """Print what an import did, and what it could not read."""
+    rows = [
+        (run["run"], run["file"], run["reader"], str(run["findings"]),
+         "known already" if run["duplicate"] else run["coverage"])
+        for run in result["runs"]
+    ]  # fmt: skip
+    table(("import", "file", "reader", "findings", "coverage"), rows, right=(3,))
+    counts = result["exposures"]
+    assets = result["assets"]
+    typer.echo(
+        f"Exposures: {counts['new']} new, {counts['seen']} seen again, {counts['fixed']} fixed, "
+        f"{counts['reopened']} reopened. Assets: {assets['new']} new, {assets['seen']} seen again"
+        + (f", {assets['review']} to review." if assets["review"] else ".")
+    )
+    open_only = [run for run in result["runs"] if run["coverage"] == "none" and not run["duplicate"]]
+    if open_only:
+        typer.echo(f"{len(open_only)} of these cannot show that anything was fixed: they do not say what they covered.")
+    for error in result["errors"]:
+        say(f"foreshore: {error['error']}")
+    for part in result["skipped"][:5]:
+        say(f"skipped in {part['file']}, {part['where']}: {part['why']}")
+    if len(result["skipped"]) > 5:
+        say(f"and {len(result['skipped']) - 5} more parts were skipped; --json lists them")

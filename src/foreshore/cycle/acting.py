@@ -1,0 +1,97 @@
+"""From assessments to actions and a plan, with the engine asked for what each removes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from foreshore import facts
+from foreshore.mobilization import actions, plan
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from foreshore.cycle.snapshot import LakeSnapshot
+    from foreshore.mobilization.actions import Action
+    from foreshore.mobilization.plan import Plan
+    from foreshore.prioritization.stage import Assessed
+
+ALONE = 24  # actions for which the engine says what each removes alone; for others a lower bound stands
+PLANNED = 10
+WEEKS = 4.0  # a team's hours are per week; a plan is for a month
+
+
+@dataclass(frozen=True)
+class Acted:
+    """Actions, the plan over them, and the rows to append."""
+
+    actions: list[Action]
+    plan: Plan
+    batches: facts.Batches
+
+
+def act(snapshot: LakeSnapshot, assessed: Assessed) -> Acted:
+    """Group the exposures into actions, ask what the likeliest remove, plan, and link exposures to actions."""
+    import pyarrow as pa
+
+    table = assessed.batches["assessments"]
+    found = actions.group(snapshot, table)
+    _remove_alone(found, assessed)
+    chosen = plan.choose(
+        found, assessed.left, assessed.flow, hours=hours_of(snapshot.scope), most=PLANNED
+    )
+    number = {one.action.key: place for place, one in enumerate(chosen.actions, start=1)}
+    rows = [_row(snapshot.cycle, one, number.get(one.key)) for one in found]
+    effects = [(one.key, exposure) for one in found for exposure in one.exposures]
+    action_of = {exposure: key for key, exposure in effects}
+    linked = [action_of.get(key) for key in table.column("exposure").to_pylist()]
+    assessed.batches["assessments"] = table.append_column("action", pa.array(linked, pa.int64()))  # type: ignore[index]
+    batches = {
+        "actions": pa.Table.from_pylist(rows, schema=_schema()),
+        "action_effects": pa.table({
+            "cycle": pa.array([snapshot.cycle] * len(effects), pa.int64()),
+            "action": pa.array([key for key, _ in effects], pa.int64()),
+            "exposure": pa.array([exposure for _, exposure in effects], pa.int64()),
+        }),
+    }  # fmt: skip
+    return Acted(found, chosen, batches)
+
+
+def hours_of(scope: facts.Scope) -> dict[str, float]:
+    """Return the hours of a month for the teams that gave theirs."""
+    return {team.name: team.hours_per_week * WEEKS for team in scope.teams if team.hours_per_week is not None}
+
+
+def _remove_alone(found: list[Action], assessed: Assessed) -> None:
+    flow = {action.key: sum(assessed.flow.get(one, 0.0) for one in action.exposures) for action in found}
+    before = assessed.left(())
+    for action in sorted(found, key=lambda one: (-flow[one.key], one.key))[:ALONE]:
+        if flow[action.key] <= 0:
+            break
+        alone = before - assessed.left(action.exposures)
+        scale = alone / action.removes if action.removes > 0 else 0.0
+        action.low, action.high = min(alone, action.low * scale), min(1.0, max(alone, action.high * scale))
+        action.removes = alone
+
+
+def _row(cycle: int, action: Action, number: int | None) -> dict[str, object]:
+    due, rule = action.due
+    return {
+        "cycle": cycle, "action": action.key, "number": number, "title": action.title, "kind": action.kind,
+        "what": action.what, "channel": action.channel, "team": action.team, "hours": action.hours,
+        "hours_guessed": True, "due": due, "due_rule": rule, "treatment": action.treatment,
+        "exposures": len(action.rows), "assets": action.assets, "removes": action.removes,
+        "removes_low": action.low, "removes_high": action.high, "services": action.services,
+    }  # fmt: skip
+
+
+def _schema() -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema([
+        ("cycle", pa.int64()), ("action", pa.int64()), ("number", pa.int32()), ("title", pa.string()),
+        ("kind", pa.string()), ("what", pa.string()), ("channel", pa.string()), ("team", pa.string()),
+        ("hours", pa.float64()), ("hours_guessed", pa.bool_()), ("due", pa.date32()), ("due_rule", pa.string()),
+        ("treatment", pa.string()), ("exposures", pa.int64()), ("assets", pa.int64()), ("removes", pa.float64()),
+        ("removes_low", pa.float64()), ("removes_high", pa.float64()), ("services", pa.list_(pa.string())),
+    ])  # fmt: skip

@@ -1,0 +1,47 @@
+"""Imports with what people claimed: a fix that was claimed is verified by the next look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from foreshore import decisions, facts
+from foreshore.cycle.inputs import aliases
+from foreshore.discovery import importing
+from foreshore.store import open_lake
+
+if TYPE_CHECKING:
+    from foreshore.workspace import Workspace
+
+
+def take(
+    workspace: Workspace,
+    paths: Sequence[Path],
+    *,
+    source: str | None = None,
+    site: str = "main",
+    vantage: str = "",
+    coverage: str = "",
+    on_note: Callable[[str], None] | None = None,
+) -> importing.ImportResult:
+    """Import `paths` as `discovery.importing.import_paths`, and acknowledge the runs among the decisions."""
+    result = importing.import_paths(
+        workspace, paths, source=source, site=site, vantage=vantage, coverage=coverage, on_note=on_note,
+        claims=claims(workspace),
+    )  # fmt: skip
+    with decisions.open(workspace) as opened:
+        for run in result.runs:
+            if not run.duplicate:
+                opened.acknowledge(f"import:{run.run}", "import", {"file": run.file})
+    return result
+
+
+def claims(workspace: Workspace) -> list[facts.Decision]:
+    """Return the claims of fixes that are effective now."""
+    if not workspace.decisions_file.exists():
+        return []
+    with open_lake(workspace, read_only=True) as lake, decisions.open(workspace) as opened:
+        words = opened.effective(datetime.now(UTC), aliases(lake))
+    return [one for one in words if one.disposition == "claimed_fixed"]

@@ -1,0 +1,1 @@
+"""Writers: one module a format, each writes a file as that tool itself writes it."""

@@ -1,0 +1,257 @@
+"""The only door to the network: bounded downloads from checked, pinned addresses.
+
+A host name is resolved here, every address it has is checked, and the connection goes to the
+address that was checked: a name cannot mean another machine between check and use. The host stays
+in the request and in the TLS handshake, so that certificates are verified as always.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO
+
+from foreshore.errors import ForeshoreError, Refused, UsageError
+
+if TYPE_CHECKING:
+    import httpx
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Resolve = Callable[[str, int], list[str]]
+
+AGENT = "foreshore (continuous threat exposure management)"
+# Cloud metadata services; some of their addresses are not among the private ranges.
+_METADATA = tuple(
+    ipaddress.ip_network(one)
+    for one in ("169.254.0.0/16", "fd00:ec2::/32", "100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32")
+)
+_SHARED = ipaddress.ip_network("100.64.0.0/10")
+_REDIRECTS = (301, 302, 303, 307, 308)
+
+
+class DownloadFailed(ForeshoreError):
+    """The network gave no usable answer: no name, no connection, too slow, too large, an error status."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: status, headers by lower-case name, the body (b"" when it went to a file), final URL."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    url: str
+    size: int = 0
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether the server says that what we have is still current (304)."""
+        return self.status == 304
+
+    @property
+    def etag(self) -> str:
+        """The server's mark of this version, for the next request."""
+        return self.headers.get("etag", "")
+
+    @property
+    def last_modified(self) -> str:
+        """When the server says it changed last, in its own words, for the next request."""
+        return self.headers.get("last-modified", "")
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """Return the addresses of `host`, as the system's resolver gives them."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError) as error:
+        raise DownloadFailed(f"the name cannot be resolved ({error})", where=host, hint="check the name") from error
+    return list(dict.fromkeys(str(one[4][0]).split("%")[0] for one in found))
+
+
+@dataclass(frozen=True)
+class Door:
+    """Settings of the door. `allowed` lists private networks (or addresses) that may be asked after all.
+
+    `most` bounds the body in bytes after decompression, `seconds` the whole of a request with its
+    redirects.
+    """
+
+    allowed: tuple[str, ...] = ()
+    most: int = 2 << 30
+    seconds: float = 300.0
+    redirects: int = 5
+    resolve: Resolve = field(default=resolve, repr=False)
+
+    def get(
+        self,
+        url: str,
+        *,
+        target: BinaryIO | None = None,
+        etag: str = "",
+        last_modified: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Fetch `url`, following redirects with every check made anew at each hop.
+
+        The body goes to `target` where one is given. With `etag` or `last_modified` of an earlier
+        answer the result may be `unchanged`. Raises UsageError for what is not a web address,
+        Refused for a forbidden address, DownloadFailed for everything else.
+        """
+        import httpx
+
+        deadline = time.monotonic() + self.seconds
+        sent = {"user-agent": AGENT, "accept-encoding": "gzip, identity", **(headers or {})}
+        sent |= {"if-none-match": etag} if etag else {}
+        sent |= {"if-modified-since": last_modified} if last_modified else {}
+        here = _parsed(url)
+        with httpx.Client(trust_env=False, follow_redirects=False, verify=True) as client:
+            for _ in range(self.redirects + 1):
+                found = self._hop(client, here, sent, target, deadline)
+                if isinstance(found, Answer):
+                    return found
+                if found.host != here.host or found.scheme != here.scheme:
+                    sent = {name: value for name, value in sent.items() if name.lower() not in _SECRETS}
+                here = found
+        raise DownloadFailed(f"it redirects more than {self.redirects} times", where=url)
+
+    def pin(self, host: str, port: int) -> str:
+        """Return the first address of `host`, after checking all of them.
+
+        One forbidden address among several refuses the host: which one would be used is otherwise
+        up to whoever answers for the name.
+        """
+        found = [host] if _literal(host) else self.resolve(host, port)
+        if not found:
+            raise DownloadFailed("the name has no address", where=host, hint="check the name")
+        for one in found:
+            if reason := forbidden(one, self.allowed):
+                raise Refused(
+                    f"{one} is {reason}", where=host, hint="list the network among the allowed ones if it is meant"
+                )
+        return found[0]
+
+    def _hop(
+        self,
+        client: httpx.Client,
+        url: httpx.URL,
+        headers: Mapping[str, str],
+        target: BinaryIO | None,
+        deadline: float,
+    ) -> Answer | httpx.URL:
+        import httpx
+
+        address = self.pin(url.host, url.port or (443 if url.scheme == "https" else 80))
+        left = deadline - time.monotonic()
+        request = client.build_request(
+            "GET",
+            url.copy_with(host=address),
+            headers={**headers, "host": url.netloc.decode("ascii")},
+            timeout=httpx.Timeout(max(0.05, min(left, 60.0))),
+            extensions={"sni_hostname": url.host},
+        )
+        try:
+            answer = client.send(request, stream=True)
+            try:
+                if answer.status_code in _REDIRECTS and "location" in answer.headers:
+                    return _parsed(str(url.join(answer.headers["location"])))
+                return self._answer(answer, url, target, deadline)
+            finally:
+                answer.close()
+        except httpx.TimeoutException as error:
+            raise self._slow(str(url)) from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise DownloadFailed(
+                f"no answer ({error or type(error).__name__})", where=str(url), hint="check the network and try again"
+            ) from error
+
+    def _answer(self, answer: httpx.Response, url: httpx.URL, target: BinaryIO | None, deadline: float) -> Answer:
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        if answer.status_code == 304:
+            return Answer(304, headers, b"", str(url))
+        if not 200 <= answer.status_code < 300:
+            raise DownloadFailed(f"the server answers {answer.status_code} {answer.reason_phrase}", where=str(url))
+        announced = headers.get("content-length", "")
+        if announced.isdigit() and int(announced) > self.most:
+            raise self._large(str(url))
+        kept, size = bytearray(), 0
+        for block in answer.iter_bytes():
+            size += len(block)
+            if size > self.most:
+                raise self._large(str(url))
+            if time.monotonic() > deadline:
+                raise self._slow(str(url))
+            target.write(block) if target is not None else kept.extend(block)
+        return Answer(answer.status_code, headers, bytes(kept), str(url), size)
+
+    def _large(self, url: str) -> DownloadFailed:
+        return DownloadFailed(f"it is larger than the limit of {self.most} bytes", where=url)
+
+    def _slow(self, url: str) -> DownloadFailed:
+        return DownloadFailed(f"it took longer than {self.seconds:g} seconds", where=url, hint="try again later")
+
+
+_SECRETS = ("authorization", "cookie", "x-api-key", "apikey")
+
+
+def forbidden(address: str, allowed: Iterable[str] = ()) -> str:
+    """Say why `address` may not be asked ("a private address"), or "" if it may.
+
+    IPv4 addresses inside IPv6 ones (mapped, 6to4, NAT64) are judged as what they reach.
+    """
+    try:
+        one = _inner(ipaddress.ip_address(address))
+    except ValueError:
+        return "not an address"
+    if any(_within(one, network) for network in allowed):
+        return ""
+    checks = (
+        ("a cloud metadata address", any(one.version == net.version and one in net for net in _METADATA)),
+        ("a loopback address", one.is_loopback),
+        ("a link-local address", one.is_link_local),
+        ("no address of a single machine", one.is_multicast or one.is_unspecified or one.is_reserved),
+        ("a private address", one.is_private or (one.version == 4 and one in _SHARED) or not one.is_global),
+    )
+    return next((reason for reason, holds in checks if holds), "")
+
+
+def _inner(address: Address) -> Address:
+    if isinstance(address, ipaddress.IPv6Address):
+        if inner := (address.ipv4_mapped or address.sixtofour):
+            return inner
+        if address in ipaddress.ip_network("64:ff9b::/96"):
+            return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address
+
+
+def _within(address: Address, network: str) -> bool:
+    try:
+        net = ipaddress.ip_network(network, strict=False)
+    except ValueError as error:
+        raise UsageError(f"“{network}” is not a network", hint="for example 10.20.0.0/16") from error
+    return address.version == net.version and address in net
+
+
+def _literal(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _parsed(url: str) -> httpx.URL:
+    import httpx
+
+    try:
+        found = httpx.URL(url)
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise UsageError(f"this is not a web address ({error})", where=url[:200]) from error
+    if found.scheme not in ("http", "https") or not found.host:
+        raise UsageError("only http and https addresses can be asked", where=url[:200])
+    if found.userinfo:
+        raise UsageError("a web address must not carry a password", where=found.host)
+    return found

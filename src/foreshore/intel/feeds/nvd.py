@@ -1,0 +1,112 @@
+"""NVD: answers of its 2.0 interface, and the older 1.1 feeds, whole or as lines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from foreshore.intel import weaknesses
+from foreshore.intel.body import Body
+from foreshore.intel.documents import documents
+from foreshore.intel.rows import Rows, Wanted, moment, wants
+
+_BATCH = 50_000
+_SECOND = re.compile(rb'"(NVD_CVE|sourceIdentifier|vulnStatus)"')
+_NEW = {"cvssMetricV40": "4.0", "cvssMetricV31": "3.1", "cvssMetricV30": "3.0", "cvssMetricV2": "2.0"}
+
+
+@dataclass(frozen=True)
+class Nvd:
+    """NVD: CVSS, CWE, dates and descriptions (public domain; this use is not endorsed by the NVD)."""
+
+    url: str = ""  # its interface answers in pages: save them and name the folder
+    complete: tuple[str, ...] = ()
+    grouped: bool = True
+
+    def sniff(self, head: bytes) -> bool:
+        """Say whether this holds NVD items of either version."""
+        if b'"CVE_RECORD"' in head:  # its references may name the NVD's words
+            return False
+        return b'"CVE_Items"' in head or b'"CVE_data_meta"' in head or _SECOND.search(head) is not None
+
+    def parse(self, body: Body, wanted: Wanted) -> Iterator[pa.Table]:
+        """Yield the signals of every wanted item."""
+        rows = Rows("nvd")
+        for item in documents(body, inside=("vulnerabilities", "CVE_Items")):
+            cve = item.get("cve")
+            if isinstance(cve, dict):
+                _old(item, cve, rows, wanted) if "CVE_data_meta" in cve else _new(cve, rows, wanted)
+            if len(rows) >= _BATCH:
+                yield rows.table()
+        rows.mark("nvd")
+        yield rows.table()
+
+
+def _new(cve: dict[str, Any], rows: Rows, wanted: Wanted) -> None:
+    when, name = moment(cve.get("lastModified")), cve.get("id")
+    rows.date(when)
+    if not wants(name, wanted):
+        return
+    assert isinstance(name, str)
+    _published(rows, name, cve.get("published"))
+    if str(cve.get("vulnStatus", "")).lower() == "rejected":
+        rows.add(name, "rejected", when, value=1)
+        return
+    metrics = cve.get("metrics")
+    for key, version in _NEW.items():
+        for one in (metrics.get(key) if isinstance(metrics, dict) else None) or ():
+            if isinstance(one, dict):
+                source = "nvd" if one.get("source") == "nvd@nist.gov" else "nvd:secondary"
+                weaknesses.score(rows, name, when, one.get("cvssData"), version, source)
+    texts = (
+        str(line.get("value", ""))
+        for one in cve.get("weaknesses") or ()
+        for line in (one.get("description") if isinstance(one, dict) else None) or ()
+        if isinstance(line, dict)
+    )
+    weaknesses.classes(rows, name, when, texts, "nvd")
+    weaknesses.description(rows, name, when, cve.get("descriptions"), "nvd")
+
+
+def _old(item: dict[str, Any], cve: dict[str, Any], rows: Rows, wanted: Wanted) -> None:
+    when, name = moment(item.get("lastModifiedDate")), _at(cve, "CVE_data_meta", "ID")
+    rows.date(when)
+    if not wants(name, wanted):
+        return
+    _published(rows, name, item.get("publishedDate"))
+    texts = _at(cve, "description", "description_data")
+    if str(_at(cve, "description", "description_data", 0, "value") or "").startswith("** REJECT **"):
+        rows.add(name, "rejected", when, value=1)
+        return
+    _old_scores(item.get("impact"), name, rows, when)
+    problems = _at(cve, "problemtype", "problemtype_data") or ()
+    lines = (str(line.get("value", "")) for one in problems for line in one.get("description") or ())
+    weaknesses.classes(rows, name, when, lines, "nvd")
+    weaknesses.description(rows, name, when, texts, "nvd")
+
+
+def _old_scores(impact: Any, name: str, rows: Rows, when: datetime | None) -> None:
+    weaknesses.score(rows, name, when, _at(impact, "baseMetricV3", "cvssV3"), "3.1", "nvd")
+    weaknesses.score(rows, name, when, _at(impact, "baseMetricV2", "cvssV2"), "2.0", "nvd")
+
+
+def _published(rows: Rows, name: str, text: Any) -> None:
+    if published := moment(text):
+        rows.add(name, "published", published, text=published.date().isoformat())
+
+
+def _at(value: Any, *path: str | int) -> Any:
+    for step in path:
+        if isinstance(step, int):
+            value = value[step] if isinstance(value, list) and len(value) > step else None
+        else:
+            value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
+PLUGIN = Nvd()

@@ -1,0 +1,223 @@
+"""The assessments table: every open exposure in the canonical order, with its answers and its treatment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foreshore import facts, tables
+from foreshore.prioritization import labelling, treatment
+from foreshore.prioritization.risk import by_exposure
+from foreshore.prioritization.treatment import Judged
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from foreshore.prioritization.modelled import Modelled
+    from foreshore.prioritization.risk import Risk
+
+Texts = NDArray[np.object_]
+PROBE = 5  # rank in policy/proof.toml from which a report's own evidence counts as shown
+
+_VERDICTS = """
+    select coalesce(n.canonical, v.exposure) as exposure, arg_max(v.outcome, v.observed_at) as outcome
+    from verdicts v left join exposure_now n on n.exposure = v.exposure
+    where v.exposure <> 0 and v.outcome in ('confirmed', 'refuted', 'inconclusive')
+    group by 1
+"""
+
+
+def texts(column: pa.ChunkedArray, missing: str = "") -> Texts:
+    """Return a column of text as an object array, NULL as `missing`."""
+    return np.array([missing if one is None else one for one in column.to_pylist()], dtype=object)
+
+
+def judge(modelled: Modelled, risk: Risk) -> tuple[Judged, dict[str, NDArray[np.float64]]]:
+    """Return what the treatment looks at, and the shares of risk of each exposure."""
+    exposures = modelled.context.exposures
+    count = exposures.num_rows
+    shares = by_exposure(risk.believed, risk.model.weights, count)
+    at_worst = by_exposure(risk.bad, risk.model.weights, count)["mean"]
+    keys = exposures.column("exposure").to_pylist()
+    words = [modelled.decided.get(key) for key in keys]
+    names = np.array([service.name for service in modelled.context.services], dtype=object)
+    judged = Judged(
+        contribution=shares["mean"], if_reachable=at_worst, reachable=risk.reachable, leads=risk.leads,
+        exploit=texts(modelled.judged.column("exploit"), "unknown"),
+        disposition=np.array([_word(one) for one in words], dtype=object),
+        has_fix=_has_fix(exposures), in_scope=in_scope(modelled),
+        reach_fact=reach_facts(modelled, risk),
+        services=np.array([_joined(names[row]) for row in risk.services_of], dtype=object),
+        because=np.array([one.because if one else "" for one in words], dtype=object),
+    )  # fmt: skip
+    return judged, shares
+
+
+def _word(decision: facts.Decision | None) -> str:
+    return decision.disposition if decision and decision.disposition != "claimed_fixed" else ""
+
+
+def _joined(names: Texts) -> str:
+    few = list(names[:3])
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(few) + more
+
+
+def _has_fix(exposures: pa.Table) -> NDArray[np.bool_]:
+    fixed = texts(exposures.column("fixed_version")) != ""
+    return np.asarray(fixed | (texts(exposures.column("fix")) != ""), np.bool_)
+
+
+def in_scope(modelled: Modelled) -> NDArray[np.bool_]:
+    """Is the exposure on an asset of a site of the scope, and not dismissed?"""
+    sites = {site.name for site in modelled.scope.sites}
+    assets = modelled.context.assets
+    here = dict(zip(assets.column("asset").to_pylist(), assets.column("site").to_pylist(), strict=True))
+    exposures = modelled.context.exposures
+    columns = (exposures.column(name).to_pylist() for name in ("asset", "exposure"))
+    found = [here.get(asset) in sites and key not in modelled.dismissed for asset, key in zip(*columns, strict=True)]
+    return np.array(found, np.bool_)
+
+
+def reach_facts(modelled: Modelled, risk: Risk) -> Texts:
+    """Return, for each exposure, the fact that settles whether an attacker gets there, or would."""
+    compiled = modelled.compiled
+    count = modelled.context.exposures.num_rows
+    found = np.full(count, "", dtype=object)
+    why_of = _endpoint_facts(compiled, risk)
+    base = int(compiled.states.endpoint(0))
+    for row, state in zip(compiled.position_row.tolist(), compiled.position_state.tolist(), strict=True):
+        if state == compiled.states.opened:
+            found[row] = "people can be sent something to open"
+        elif base <= state < base + compiled.states.endpoints:
+            found[row] = why_of.get(state - base, "no way to it is known")
+        else:
+            found[row] = "a foothold on the machine is needed first"
+    return found
+
+
+def _endpoint_facts(compiled: Any, risk: Risk) -> dict[int, str]:
+    """Return, by endpoint, the sentence of its likeliest way in: a known one before an unknown one."""
+    answers = compiled.reach
+    best: dict[int, tuple[float, str]] = {}
+    reached = risk.best.reached
+    chance = compiled.steps.shared.p
+    first = len(chance) - len(answers.priors)
+    for number, (place, endpoint) in enumerate(zip(answers.source.tolist(), answers.target.tolist(), strict=True)):
+        prior = answers.prior[number]
+        odds = float(reached[compiled.states.place(place)]) * (1.0 if prior < 0 else float(chance[first + prior]))
+        if odds > best.get(endpoint, (-1.0, ""))[0]:
+            best[endpoint] = (odds, answers.why[number])
+    return {endpoint: why for endpoint, (_, why) in best.items()}
+
+
+def table(
+    snapshot: facts.Snapshot, modelled: Modelled, risk: Risk, judged: Judged, shares: dict[str, Any]
+) -> pa.Table:
+    """Return the rows of `assessments` in the canonical order; dismissed ones last, without treatment."""
+    import pyarrow as pa
+
+    decision = treatment.decide(judged, snapshot.policy)
+    exposures = modelled.context.exposures
+    dismissed = np.isin(judged.disposition, facts.DISMISSALS)
+    order = _order(decision, dismissed, shares, risk, np.asarray(exposures.column("exposure")))
+    assets = _asset_columns(modelled)
+    outcome = labelling.labelled(snapshot, modelled, risk)
+    columns: dict[str, Any] = {
+        "cycle": np.full(len(order), snapshot.cycle, np.int64),
+        **{name: exposures.column(name) for name in (
+            "exposure", "asset", "weakness", "kind", "title", "place_kind", "place", "state", "severity",
+            "first_seen", "last_seen", "sources")},
+        **assets,
+        **_signal_columns(modelled),
+        **_verdict_column(snapshot, exposures),
+        "in_scope": judged.in_scope, "way_in": modelled.judged.column("way_in"),
+        "reachable": judged.reachable, "reach_fact": judged.reach_fact, "exploit": judged.exploit,
+        "leads_to": _names(modelled, risk), "leads": judged.leads,
+        "likelihood": modelled.likelihood, "contribution": shares["mean"], "low": shares["low"],
+        "high": shares["high"], "sampling_error": shares["error"],
+        "contribution_if_reachable": judged.if_reachable, "best_path": _best(risk, len(order)),
+        "treatment": np.where(dismissed, None, decision),
+        "reason": treatment.reasons(judged, decision), "would_lower": treatment.would_lower(judged, decision),
+        "disposition": judged.disposition, "disposition_because": judged.because,
+        "fix": _fixes(exposures), **outcome,
+    }  # fmt: skip
+    built = pa.table({name: _array(values) for name, values in columns.items()}).take(pa.array(order))
+    ranked = built.append_column("rank", pa.array(np.arange(1, len(order) + 1)))
+    return ranked.select([name for name in tables.names("assessments") if name in ranked.column_names])
+
+
+def _array(values: Any) -> Any:
+    import pyarrow as pa
+
+    if isinstance(values, np.ndarray) and values.dtype == object:
+        return pa.array(values.tolist(), pa.string())
+    return values if isinstance(values, (pa.Array, pa.ChunkedArray)) else pa.array(values)
+
+
+def _order(
+    decision: Texts, dismissed: NDArray[np.bool_], shares: dict[str, Any], risk: Risk, keys: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Treatment, contribution, proof flow, best path, key; what people dismissed last."""
+    urgency = np.array([facts.TREATMENTS.index(one) for one in decision], np.int64)
+    urgency[dismissed] = len(facts.TREATMENTS)
+    best = _best(risk, len(keys))
+    found = np.lexsort((keys, -best, -shares["proof_flow"], -shares["mean"], urgency))
+    return np.asarray(found, np.int64)
+
+
+def _best(risk: Risk, count: int) -> NDArray[np.float64]:
+    found = np.zeros(count)
+    found[: len(risk.best.through_cause)] = risk.best.through_cause
+    return found
+
+
+def _names(modelled: Modelled, risk: Risk) -> pa.Array:
+    import pyarrow as pa
+
+    names = np.array([service.name for service in modelled.context.services], dtype=object)
+    heavy = np.argsort(-risk.model.weights, kind="stable")
+    ordered = risk.services_of[:, heavy]
+    return pa.array([names[heavy][row].tolist() for row in ordered], pa.list_(pa.string()))
+
+
+def _asset_columns(modelled: Modelled) -> dict[str, Any]:
+    import pyarrow.compute as pc
+
+    context = modelled.context
+    place = pc.index_in(context.exposures.column("asset"), value_set=context.assets.column("asset").combine_chunks())
+    taken = context.assets.select(["name", "site", "zone", "owner"]).take(place)
+    team = pc.index_in(context.exposures.column("asset"), value_set=context.owners.column("asset").combine_chunks())
+    owner = pc.coalesce(context.owners.column("team").take(team), taken.column("owner"))
+    return {"asset_name": taken.column("name"), "site": taken.column("site"), "zone": taken.column("zone"), "owner": owner}
+
+
+def _signal_columns(modelled: Modelled) -> dict[str, Any]:
+    import pyarrow.compute as pc
+
+    exposures, signals = modelled.context.exposures, modelled.signals
+    place = pc.index_in(exposures.column("weakness"), value_set=signals.column("weakness").combine_chunks())
+    taken = signals.select(["cvss", "epss", "kev"]).take(place)
+    return {
+        "cvss": pc.coalesce(exposures.column("cvss"), taken.column("cvss")),
+        "epss": taken.column("epss"), "kev": taken.column("kev"),
+    }  # fmt: skip
+
+
+def _verdict_column(snapshot: facts.Snapshot, exposures: pa.Table) -> dict[str, Any]:
+    found = snapshot.sql(_VERDICTS)
+    said = dict(zip(found.column("exposure").to_pylist(), found.column("outcome").to_pylist(), strict=True))
+    columns = (exposures.column(name).to_pylist() for name in ("exposure", "proof"))
+    verdicts = [said.get(key, "confirmed" if proof >= PROBE else "not_run") for key, proof in zip(*columns, strict=True)]
+    return {"verdict": verdicts}
+
+
+def _fixes(exposures: pa.Table) -> list[str]:
+    columns = (texts(exposures.column(name)) for name in ("fix", "component_name", "version", "fixed_version"))
+    found = []
+    for fix, name, version, fixed in zip(*columns, strict=True):
+        to = f"{name} {version} → {fixed}".strip() if fixed else ""
+        found.append(fix or to)
+    return found

@@ -1,0 +1,97 @@
+"""Facts, chances and graph of a snapshot, before anything is simulated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foreshore import facts
+from foreshore.intel.signals import signals_at
+from foreshore.prioritization import chances
+from foreshore.prioritization.compile import Chances, Compiled, graph_of
+from foreshore.prioritization.context import Context, gather
+from foreshore.prioritization.risk import Model, model_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from foreshore.policy import Policy
+
+REFUTED = 0.05  # what is left of a weakness that a test did not find: tests miss things
+
+_REFUTED = """
+    select distinct coalesce(n.canonical, v.exposure) as exposure
+    from verdicts v left join exposure_now n on n.exposure = v.exposure
+    where v.exposure <> 0 and v.check_name <> 'tcp_reach'
+    group by 1 having arg_max(v.outcome, v.observed_at) = 'refuted'
+"""
+
+
+@dataclass(frozen=True)
+class Modelled:
+    """What a snapshot says, compiled; `decided` and `dismissed` are people's words by exposure."""
+
+    scope: facts.Scope
+    context: Context
+    judged: pa.Table
+    signals: pa.Table
+    chances: Chances
+    compiled: Compiled
+    model: Model
+    decided: dict[int, facts.Decision]
+    dismissed: dict[int, facts.Decision]
+
+    @property
+    def likelihood(self) -> NDArray[np.float64]:
+        """Chance that an attacker in position succeeds with each exposure."""
+        usable = self.chances.usable[self.chances.weakness] if len(self.chances.weakness) else np.zeros(0)
+        return np.asarray(usable * self.chances.success, np.float64)
+
+
+def modelled(snapshot: facts.Snapshot) -> Modelled:
+    """Gather the snapshot's facts and compile them; what people dismissed takes no part."""
+    context = gather(snapshot)
+    decided = {one.exposure: one for one in snapshot.decisions}
+    dismissed = {key: one for key, one in decided.items() if one.disposition in facts.DISMISSALS}
+    signals = signals_at(snapshot.sql, snapshot.as_of, context.exposures.select(["weakness"]))
+    judged = chances.weighed(context, signals, snapshot.policy)
+    context = replace(context, exposures=chances.with_product_ports(context, judged))
+    arrays = chances.chances_of(context, judged)
+    arrays = replace(arrays, success=arrays.success * _doubt(snapshot, context, dismissed))
+    compiled = graph_of(context, arrays, snapshot.scope, snapshot.policy)
+    model = model_of(
+        compiled, context.services, attackers_of(snapshot.scope, snapshot.policy), snapshot.policy, snapshot.seed
+    )
+    return Modelled(snapshot.scope, context, judged, signals, arrays, compiled, model, decided, dismissed)
+
+
+def _doubt(
+    snapshot: facts.Snapshot, context: Context, dismissed: dict[int, facts.Decision]
+) -> NDArray[np.float64]:
+    """Return by what a test's or a person's word multiplies the chance of each exposure."""
+    refuted = set(snapshot.sql(_REFUTED).column("exposure").to_pylist())
+    keys = context.exposures.column("exposure").to_pylist()
+    return np.array([0.0 if key in dismissed else REFUTED if key in refuted else 1.0 for key in keys])
+
+
+def attackers_of(scope: facts.Scope, policy: Policy) -> tuple[facts.Attacker, ...]:
+    """Return the scope's attackers, else the shipped profiles."""
+    return scope.attackers or tuple(shipped_attackers(policy).values())
+
+
+def shipped_attackers(policy: Policy) -> dict[str, facts.Attacker]:
+    """Return the attacker profiles of the policy by name."""
+    found = {}
+    for name in policy.names("attackers.profile"):
+        rate = policy.number(f"attackers.profile.{name}.attacks_per_year")
+        found[name] = facts.Attacker(
+            name=name,
+            enters=tuple(policy.values(f"attackers.profile.{name}.enters")),
+            attacks_per_year=facts.Range(rate.low, rate.value, rate.high),
+            capability=policy.text(f"attackers.profile.{name}.capability"),
+            source=policy.text(f"attackers.profile.{name}.source"),
+        )
+    return found

@@ -1,0 +1,122 @@
+"""The stage: from a snapshot to assessments, services and explained paths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foreshore import facts
+from foreshore.prioritization import assessments
+from foreshore.prioritization.explain import Narrator
+from foreshore.prioritization.modelled import Modelled, modelled
+from foreshore.prioritization.risk import Risk, assess
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+EXPLAINED = 2000  # exposures whose likeliest way is kept with the cycle
+
+
+@dataclass(frozen=True)
+class Assessed:
+    """What the stage returns: rows to append, and the model for the plan.
+
+    `row_of` gives, by key, the row of an open exposure (the engine's cause); `flow` its share of
+    kept proofs, which bounds what removing it can save.
+    """
+
+    batches: facts.Batches
+    modelled: Modelled
+    risk: Risk
+    row_of: dict[int, int]
+    flow: dict[int, float]
+
+    def left(self, exposures: object) -> float:
+        """Return the share of modelled risk that is left without these exposures (keys)."""
+        rows = [self.row_of[key] for key in exposures if key in self.row_of]  # type: ignore[attr-defined]
+        whole = self.risk.whole
+        return self.risk.model.left(rows) / whole if whole else 0.0
+
+
+def run(snapshot: facts.Snapshot) -> Assessed:
+    """Assess every open exposure of the snapshot."""
+    found = modelled(snapshot)
+    count = found.context.exposures.num_rows
+    risk = assess(found.model, found.compiled, count, snapshot.policy)
+    judged, shares = assessments.judge(found, risk)
+    assessed = assessments.table(snapshot, found, risk, judged, shares)
+    keys = found.context.exposures.column("exposure").to_pylist()
+    narrator = Narrator(found.context, found.compiled, found.chances, risk, snapshot.policy)
+    batches = {
+        "assessments": assessed,
+        "services_at": services(snapshot, found, risk),
+        "steps": steps(snapshot, narrator, assessed, {key: row for row, key in enumerate(keys)}),
+    }
+    flow = dict(zip(keys, shares["proof_flow"].tolist(), strict=True))
+    return Assessed(batches, found, risk, {key: row for row, key in enumerate(keys)}, flow)
+
+
+def services(snapshot: facts.Snapshot, found: Modelled, risk: Risk) -> pa.Table:
+    """Return the rows of `services_at`: chances a year with their intervals and bounds."""
+    import pyarrow as pa
+
+    outcome = risk.believed.outcome
+    whole = risk.whole
+    members = np.bincount(
+        np.asarray(found.context.members.column("number"), np.int64), minlength=len(found.context.services)
+    )
+    rows: list[dict[str, Any]] = []
+    for number, service in enumerate(found.context.services):
+        events = float(outcome.events[number])
+        rows.append({
+            "cycle": snapshot.cycle, "service": service.name, "foundation": service.foundation,
+            "tier": service.tier, "owner": service.owner, "assets": int(members[number]),
+            "probability": float(outcome.probability[number]), "low": float(outcome.low[number]),
+            "high": float(outcome.high[number]), "sampling_error": float(outcome.sampling_error[number]),
+            "best_case": float(risk.good.probability[number]),
+            "worst_case": float(risk.bad.outcome.probability[number]),
+            "loss": events * mean_loss(service.loss) if service.loss and service.confirmed_by else None,
+            "weight": float(risk.model.weights[number]),
+            "share": events * float(risk.model.weights[number]) / whole if whole else 0.0,
+            "path": float(risk.best.to_target[number]),
+        })  # fmt: skip
+    return pa.Table.from_pylist(rows, schema=_services_schema())
+
+
+def _services_schema() -> pa.Schema:
+    import pyarrow as pa
+
+    types = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "INTEGER": pa.int32(), "DOUBLE": pa.float64(), "BOOLEAN": pa.bool_()}
+    from foreshore import tables
+
+    return pa.schema([(column.name, types[column.type]) for column in tables.TABLES["services_at"]])
+
+
+def mean_loss(loss: facts.Range) -> float:
+    """Return the mean of a PERT distribution over low, likely, high: (low + 4 likely + high) / 6."""
+    return (loss.low + 4 * loss.likely + loss.high) / 6
+
+
+def steps(snapshot: facts.Snapshot, narrator: Narrator, assessed: pa.Table, row_of: dict[int, int]) -> pa.Table:
+    """Return the told steps of the first exposures' likeliest ways, and of each service's."""
+    import pyarrow as pa
+
+    rows: list[dict[str, Any]] = []
+    for key in assessed.column("exposure").slice(0, EXPLAINED).to_pylist():
+        path = narrator.through(row_of[key])
+        service = narrator.end_of(path)
+        rows += [{"exposure": key, "service": service, **row} for row in narrator.told(path)]
+    for number, service in enumerate(narrator.services):
+        path = narrator.to_service(number)
+        rows += [{"exposure": 0, "service": service, **row} for row in narrator.told(path)]
+    for row in rows:
+        row["cycle"] = snapshot.cycle
+    schema = pa.schema([
+        ("cycle", pa.int64()), ("exposure", pa.int64()), ("service", pa.string()), ("number", pa.int32()),
+        ("step", pa.string()), ("rule", pa.string()), ("technique", pa.string()), ("asset", pa.int64()),
+        ("zone", pa.string()), ("probability", pa.float64()), ("fact", pa.string()), ("source", pa.string()),
+        ("observed_at", pa.timestamp("us")), ("assumed", pa.bool_()), ("cause", pa.int64()),
+    ])  # fmt: skip
+    return pa.Table.from_pylist(rows, schema=schema)

@@ -1,0 +1,174 @@
+"""Whatever the bytes: records or a BadReport, never another exception."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from foreshore import facts
+from foreshore.discovery.reports import FileReport, Limits
+from foreshore.discovery.sniffing import readers
+from foreshore.errors import BadReport
+
+HERE = Path(__file__).parent
+NAMES = (
+    "nuclei", "trivy", "trivy_operator", "grype", "defender", "zap", "sarif", "cyclonedx_json",
+    "cyclonedx_xml", "prowler", "generic_csv", "generic_json",
+)  # fmt: skip
+ONE_DOCUMENT = tuple(name for name in NAMES if name not in ("nuclei", "generic_csv"))
+SAMPLES = {
+    name: next(
+        one for one in sorted((HERE / "golden" / name).iterdir()) if one.name != "records.json"
+    ).read_bytes()
+    for name in NAMES
+}
+LIMITS = Limits(line=20_000, element=200_000)
+LOOSE = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def attempt(name: str, data: bytes) -> list[facts.Record] | BadReport:
+    """Read `data` with the reader `name`, whether or not it would have been chosen."""
+    reader = readers()[name]
+    assert isinstance(reader.sniff(data[:65536]), bool)
+    try:
+        return list(reader.read(FileReport("sample", data, LIMITS)))
+    except BadReport as error:
+        failure = error
+    assert failure.where
+    assert failure.hint
+    assert "\n" not in failure.sentence()
+    return failure
+
+
+@pytest.mark.parametrize("name", NAMES)
+@LOOSE
+@given(data=st.data())
+def test_cut_at_any_byte(name: str, data: st.DataObject) -> None:
+    whole = SAMPLES[name]
+    place = data.draw(st.integers(0, len(whole)))
+    found = attempt(name, whole[:place])
+    if name in ONE_DOCUMENT and 0 < place < len(whole.rstrip()):
+        assert isinstance(found, BadReport)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@LOOSE
+@given(data=st.data())
+def test_bytes_changed_anywhere(name: str, data: st.DataObject) -> None:
+    whole = bytearray(SAMPLES[name])
+    for _ in range(data.draw(st.integers(1, 4))):
+        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    attempt(name, bytes(whole))
+
+
+ODD = st.sampled_from(
+    [
+        None,
+        True,
+        -1,
+        10**30,
+        1.5e300,
+        "",
+        "nan",
+        "1e999",
+        "٣",
+        "\ud800",
+        "a" * 3000,
+        [],
+        [[]],
+        {},
+        {"a": []},
+        "::1",
+    ]
+)
+
+
+def _places(value: object, path: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+    found = [path] if path else []
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            found.extend(_places(inner, (*path, name)))
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            found.extend(_places(inner, (*path, number)))
+    return found
+
+
+@pytest.mark.parametrize("name", [name for name in ONE_DOCUMENT if name not in ("zap", "cyclonedx_xml")])
+@LOOSE
+@given(data=st.data())
+def test_a_value_of_another_kind_anywhere(name: str, data: st.DataObject) -> None:
+    document = json.loads(SAMPLES[name])
+    for path in data.draw(st.lists(st.sampled_from(_places(document)), min_size=1, max_size=3)):
+        inner = document
+        try:
+            for step in path[:-1]:
+                inner = inner[step]
+            inner[path[-1]] = data.draw(ODD)
+        except (KeyError, IndexError, TypeError):
+            continue  # an earlier change took the place away
+    attempt(name, json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("name", NAMES)
+@LOOSE
+@given(data=st.binary(max_size=400))
+@example(b"")
+@example(b"\x00" * 300)
+@example(b"\xff\xfe{\x00")
+@example(b"[]")
+@example(b"{}")
+@example(b"null")
+@example(b"[1]")
+def test_garbage(name: str, data: bytes) -> None:
+    attempt(name, data)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("cyclonedx_xml", "generic_csv")])
+@pytest.mark.parametrize("opening", [b"[", b'{"a":', b'{"findings":[{"title":', b'{"runs":[{"tool":'])
+def test_a_bomb_of_brackets(name: str, opening: bytes) -> None:
+    assert isinstance(attempt(name, opening * 4_000), BadReport)
+    closed = opening * 4_000 + b"1" + (b"]" if opening == b"[" else b"}") * 4_000
+    attempt(name, closed)
+
+
+@pytest.mark.parametrize("name", ["zap", "cyclonedx_xml"])
+def test_entities_are_refused(name: str) -> None:
+    whole = SAMPLES[name].split(b"?>", 1)[1]
+    bomb = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>' + whole
+    assert isinstance(attempt(name, bomb), BadReport)
+
+
+def test_a_line_that_never_ends_is_refused() -> None:
+    line = SAMPLES["nuclei"].splitlines()[0]
+    endless = b'{"template-id":"' + b"a" * 30_000 + b'"}'
+    assert isinstance(attempt("nuclei", b"\n".join((line, endless, b""))), BadReport)
+
+
+def test_a_broken_line_in_the_middle_is_skipped_and_a_broken_last_one_refused() -> None:
+    first, second, *_rest = SAMPLES["nuclei"].splitlines()
+    found = attempt("nuclei", first + b"\n{broken\n" + second + b"\n")
+    assert isinstance(found, list)
+    assert [type(one) for one in found].count(facts.Finding) == 2
+    assert [one.where for one in found if isinstance(one, facts.Skipped)] == ["line 2"]
+    assert isinstance(attempt("nuclei", first + b"\n" + second[:-5]), BadReport)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sniffing_hostile_beginnings_is_quick_enough_to_finish(name: str) -> None:
+    """Beginnings that make careless patterns try every combination; a test that hangs has failed."""
+    for part in (
+        b'{"a"',
+        b'"version":',
+        b'{"Status":"x",',
+        b'"findings" ',
+        b'{"title":"',
+        b"a,b;c\t",
+        b'"Results":',
+    ):
+        readers()[name].sniff(b"{" + part * (65_535 // len(part)))
+        readers()[name].sniff(part * (65_536 // len(part)))
