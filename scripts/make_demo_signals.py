@@ -35,8 +35,12 @@ LONGEST = 300
 
 def wanted() -> frozenset[str]:
     """Return the CVEs that the made-up company's catalogue names."""
-    files = (path for path in ESTATE.iterdir() if path.suffix in (".csv", ".py") and path.name != "signals.csv")
-    return frozenset(name for path in files for name in re.findall(r"CVE-\d{4}-\d{4,7}", path.read_text("utf-8")))
+    files = (
+        path for path in ESTATE.iterdir() if path.suffix in (".csv", ".py") and path.name != "signals.csv"
+    )
+    return frozenset(
+        name for path in files for name in re.findall(r"CVE-\d{4}-\d{4,7}", path.read_text("utf-8"))
+    )
 
 
 def read(folder: Path, names: frozenset[str]) -> Iterator[dict[str, Any]]:
@@ -57,7 +61,9 @@ def scores(path: Path, names: frozenset[str]) -> Iterator[dict[str, Any]]:
             if line["cve"] not in names:
                 continue
             when, published = moment(line["lastModified"]), moment(line["published"])
-            rows = [("published", None, published.date().isoformat() if published else "", "", published)]
+            rows: list[tuple[Any, ...]] = [
+                ("published", None, published.date().isoformat() if published else "", "", published)
+            ]
             if line["cvss3_vector"]:
                 version = line["cvss3_vector"].split("/")[0].removeprefix("CVSS:")
                 rows.append(("cvss", float(line["cvss3"]), line["cvss3_vector"], version, when))
@@ -73,9 +79,17 @@ def kept(rows: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
     first: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in sorted(rows, key=lambda one: str(one["observed_at"])):
         marker = row["observed_at"] if row["weakness"] == "*" else ""
-        point = (row["weakness"], row["kind"], row["source"], row["model"] if row["kind"] == "cvss" else "", marker)
+        point = (
+            row["weakness"],
+            row["kind"],
+            row["source"],
+            row["model"] if row["kind"] == "cvss" else "",
+            marker,
+        )
         first.setdefault(point, row | {"text": row["text"][:LONGEST]})
-    return sorted(first.values(), key=lambda one: (one["weakness"], one["kind"], one["source"], str(one["observed_at"])))
+    return sorted(
+        first.values(), key=lambda one: (one["weakness"], one["kind"], one["source"], str(one["observed_at"]))
+    )
 
 
 def main(arguments: list[str]) -> None:
@@ -87,7 +101,9 @@ def main(arguments: list[str]) -> None:
     with (ESTATE / "signals.csv").open("w", encoding="utf-8", newline="") as target:
         writer = csv.DictWriter(target, SCHEMA.names, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(row | {"observed_at": row["observed_at"].isoformat()} for row in rows if row["observed_at"])
+        writer.writerows(
+            row | {"observed_at": row["observed_at"].isoformat()} for row in rows if row["observed_at"]
+        )
     known = {row["weakness"] for row in rows} - {"*"}
     print(f"{len(rows)} signals of {len(known)} weaknesses; nothing known of: {sorted(names - known)}")
 

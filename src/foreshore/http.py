@@ -39,7 +39,7 @@ class DownloadFailed(ForeshoreError):
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: status, headers by lower-case name, the body (b"" when it went to a file), final URL."""
+    """What came back: status, headers by lower-case name, body (b"" when it went to a file), final URL."""
 
     status: int
     headers: Mapping[str, str]
@@ -68,7 +68,9 @@ def resolve(host: str, port: int) -> list[str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
-        raise DownloadFailed(f"the name cannot be resolved ({error})", where=host, hint="check the name") from error
+        raise DownloadFailed(
+            f"the name cannot be resolved ({error})", where=host, hint="check the name"
+        ) from error
     return list(dict.fromkeys(str(one[4][0]).split("%")[0] for one in found))
 
 
@@ -130,7 +132,9 @@ class Door:
         for one in found:
             if reason := forbidden(one, self.allowed):
                 raise Refused(
-                    f"{one} is {reason}", where=host, hint="list the network among the allowed ones if it is meant"
+                    f"{one} is {reason}",
+                    where=host,
+                    hint="list the network among the allowed ones if it is meant",
                 )
         return found[0]
 
@@ -165,15 +169,21 @@ class Door:
             raise self._slow(str(url)) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise DownloadFailed(
-                f"no answer ({error or type(error).__name__})", where=str(url), hint="check the network and try again"
+                f"no answer ({error or type(error).__name__})",
+                where=str(url),
+                hint="check the network and try again",
             ) from error
 
-    def _answer(self, answer: httpx.Response, url: httpx.URL, target: BinaryIO | None, deadline: float) -> Answer:
+    def _answer(
+        self, answer: httpx.Response, url: httpx.URL, target: BinaryIO | None, deadline: float
+    ) -> Answer:
         headers = {name.lower(): value for name, value in answer.headers.items()}
         if answer.status_code == 304:
             return Answer(304, headers, b"", str(url))
         if not 200 <= answer.status_code < 300:
-            raise DownloadFailed(f"the server answers {answer.status_code} {answer.reason_phrase}", where=str(url))
+            raise DownloadFailed(
+                f"the server answers {answer.status_code} {answer.reason_phrase}", where=str(url)
+            )
         announced = headers.get("content-length", "")
         if announced.isdigit() and int(announced) > self.most:
             raise self._large(str(url))
@@ -191,7 +201,9 @@ class Door:
         return DownloadFailed(f"it is larger than the limit of {self.most} bytes", where=url)
 
     def _slow(self, url: str) -> DownloadFailed:
-        return DownloadFailed(f"it took longer than {self.seconds:g} seconds", where=url, hint="try again later")
+        return DownloadFailed(
+            f"it took longer than {self.seconds:g} seconds", where=url, hint="try again later"
+        )
 
 
 _SECRETS = ("authorization", "cookie", "x-api-key", "apikey")

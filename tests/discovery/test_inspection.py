@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from foreshore import facts
-from foreshore.discovery.inspection import inspect
+from foreshore.discovery.inspection import MOST_SKIPPED, inspect
 from foreshore.discovery.sniffing import Reader
 from foreshore.errors import BadReport
 
@@ -48,6 +48,14 @@ def test_counts_and_the_fields_that_other_programs_rely_on() -> None:
     assert set(built["skipped"][0]) == {"where", "why"}
     (rules,) = inspect([GOLDEN / "firewall_csv" / "rules.csv"])
     assert (rules.relations, rules.findings, len(rules.skipped)) == (5, 0, 4)
+
+
+def test_what_was_skipped_is_counted_to_the_end_and_shown_to_a_limit(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.csv"
+    rules.write_text("source,destination,action\n" + "a,b,maybe\n" * (MOST_SKIPPED + 5))
+    (found,) = inspect([rules])
+    assert len(found.skipped) == MOST_SKIPPED + 1
+    assert found.skipped[-1].why == "5 others like these"
 
 
 def test_a_bad_file_has_a_sentence_and_the_others_are_read(tmp_path: Path) -> None:

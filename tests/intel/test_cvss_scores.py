@@ -13,10 +13,18 @@ from hypothesis import strategies as st
 from foreshore.intel import cvss
 
 FILES = {
-    "vectors_calculator2.txt": 3, "vectors_calculator3.txt": 2, "vectors_cvsslib2.txt": 14, "vectors_cvsslib3.txt": 15,
-    "vectors_security4.txt": 0, "vectors_simple2.txt": 729, "vectors_simple3.txt": 2592, "vectors_simple31.txt": 2592,
-    "vectors_simple4.txt": 0, "vectors_supplemental4.txt": 0, "vectors_threat4.txt": 0,
-}  # fmt: skip
+    "vectors_calculator2.txt": 3,
+    "vectors_calculator3.txt": 2,
+    "vectors_cvsslib2.txt": 14,
+    "vectors_cvsslib3.txt": 15,
+    "vectors_security4.txt": 0,
+    "vectors_simple2.txt": 729,
+    "vectors_simple3.txt": 2592,
+    "vectors_simple31.txt": 2592,
+    "vectors_simple4.txt": 0,
+    "vectors_supplemental4.txt": 0,
+    "vectors_threat4.txt": 0,
+}
 
 
 @pytest.mark.corpus
@@ -46,7 +54,8 @@ def test_vectors_in_the_wild_agree_with_the_reference_on_what_differs(shared_dat
     wrong = [
         row["vector"]
         for row in rows
-        if cvss.differs(row["vector"], float(row["published_base_score"])) == (row["redhat_cvss_3.6_agrees"] == "1")
+        if cvss.differs(row["vector"], float(row["published_base_score"]))
+        == (row["redhat_cvss_3.6_agrees"] == "1")
     ]
     assert len(rows) == 2866
     # Six publish a version 4 score that counts the threat metric: the reference takes it for the base score.
@@ -57,10 +66,13 @@ def test_vectors_in_the_wild_agree_with_the_reference_on_what_differs(shared_dat
 @pytest.mark.parametrize(
     "vector",
     [
-        "AV:N/AC:L/Au:N/C:P/I:P/A:P", "(AV:N/AC:L/Au:N/C:P/I:P/A:P)", "CVSS2#AV:N/AC:L/Au:N/C:P/I:P/A:P",
-        "CVSS:2.0/AV:N/AC:L/Au:N/C:P/I:P/A:P/", " AV:N/AC:L/Au:N/C:P/I:P/A:P ",
+        "AV:N/AC:L/Au:N/C:P/I:P/A:P",
+        "(AV:N/AC:L/Au:N/C:P/I:P/A:P)",
+        "CVSS2#AV:N/AC:L/Au:N/C:P/I:P/A:P",
+        "CVSS:2.0/AV:N/AC:L/Au:N/C:P/I:P/A:P/",
+        " AV:N/AC:L/Au:N/C:P/I:P/A:P ",
     ],
-)  # fmt: skip
+)
 def test_spellings_of_version_2_mean_the_same(vector: str) -> None:
     found = cvss.read(vector)
     assert found is not None
@@ -82,9 +94,7 @@ def test_version_4_keeps_base_and_overall_apart() -> None:
     assert threatened.overall < plain.overall == 9.3
 
 
-@pytest.mark.parametrize(
-    ("published", "expected"), [(9.8, False), (9.4, True), (None, None)]
-)
+@pytest.mark.parametrize(("published", "expected"), [(9.8, False), (9.4, True), (None, None)])
 def test_a_published_score_that_differs_is_flagged(published: float | None, expected: bool | None) -> None:
     assert cvss.differs("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", published) is expected
 

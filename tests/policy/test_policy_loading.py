@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,7 @@ def test_profiles_enter_where_the_vocabulary_says() -> None:
 def test_stronger_evidence_is_never_less_usable() -> None:
     usable = SHIPPED.numbers("likelihood.usable")
     rising = ["none_known", "poc", "weaponized", "attacks", "kev", "ransomware"]
-    for weaker, stronger in zip(rising, rising[1:], strict=False):
+    for weaker, stronger in pairwise(rising):
         for figure in ("value", "low", "high"):
             assert getattr(usable[weaker], figure) <= getattr(usable[stronger], figure), (weaker, stronger)
 
@@ -118,14 +119,19 @@ def test_a_team_may_add_attackers(tmp_path: Path) -> None:
         ("likelihood.toml", "value = 0.70, low = 0.40", "value = nan, low = 0.40", "between"),
         ("likelihood.toml", "value = 0.70, low = 0.40", 'value = "x", low = 0.40', "numbers"),
         ("likelihood.toml", "kev = { value", "kve = { value", "usable.kve: there is no such entry"),
-        ("likelihood.toml", "low = 0.40, high = 0.90, source", "low = 0.40, high = 0.90, from", "needs value"),
+        (
+            "likelihood.toml",
+            "low = 0.40, high = 0.90, source",
+            "low = 0.40, high = 0.90, from",
+            "needs value",
+        ),
         ("attackers.toml", 'capability = "common"', "capability = 3", "profile.opportunistic.capability"),
         ("attackers.toml", 'capability = "common"', 'ability = "common"', "profile.opportunistic.ability"),
         ("reach.toml", "[factor]", "[factor", "not valid TOML"),
         ("reach.toml", "session_ports = [22,", 'session_ports = "22" #', "has to be a list"),
-        ("treatment.toml", '[loss]', '[loss]\nextra = 3', "loss.extra"),
+        ("treatment.toml", "[loss]", "[loss]\nextra = 3", "loss.extra"),
     ],
-)  # fmt: skip
+)
 def test_errors_name_file_and_entry(tmp_path: Path, name: str, before: str, after: str, words: str) -> None:
     with pytest.raises(BadPolicy, match=re.escape(words)) as caught:
         policy.load(changed(tmp_path, name, before, after))
@@ -161,8 +167,12 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("before", "after", "words"),
-    [(",network,", ",tunnel,", "tunnel"), (",none,none_known,", ",root,none_known,", "root"), (r"\b(ssl|tls)", "((ssl", "expression")],
-)  # fmt: skip
+    [
+        (",network,", ",tunnel,", "tunnel"),
+        (",none,none_known,", ",root,none_known,", "root"),
+        (r"\b(ssl|tls)", "((ssl", "expression"),
+    ],
+)
 def test_a_bad_weakness_class_names_its_row(tmp_path: Path, before: str, after: str, words: str) -> None:
     with pytest.raises(BadPolicy, match=words) as caught:
         policy.load(changed(tmp_path, "weakness_classes.csv", before, after))

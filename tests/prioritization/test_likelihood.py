@@ -18,19 +18,37 @@ NETWORK = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"
 MATURITY = ("none_known", "poc", "weaponized", "attacks", "ransomware")
 
 CANDIDATE = {
-    "weakness": "CVE-2099-0001", "kind": "vulnerability", "rule": "1", "title": "Something in a server", "component": "",
-    "component_name": "", "port": 8080, "severity": 3, "proof": 3, "cvss_vector": NETWORK,
-}  # fmt: skip
+    "weakness": "CVE-2099-0001",
+    "kind": "vulnerability",
+    "rule": "1",
+    "title": "Something in a server",
+    "component": "",
+    "component_name": "",
+    "port": 8080,
+    "severity": 3,
+    "proof": 3,
+    "cvss_vector": NETWORK,
+}
 SIGNAL = {
-    "weakness": "CVE-2099-0001", "cvss_vector": None, "epss": None, "exploit": "unknown", "kev": None,
-    "ssvc_impact": None, "cwe": "",
-}  # fmt: skip
+    "weakness": "CVE-2099-0001",
+    "cvss_vector": None,
+    "epss": None,
+    "exploit": "unknown",
+    "kev": None,
+    "ssvc_impact": None,
+    "cwe": "",
+}
 TYPES = pa.schema(
     [
-        ("weakness", pa.string()), ("cvss_vector", pa.string()), ("epss", pa.float64()), ("exploit", pa.string()),
-        ("kev", pa.bool_()), ("ssvc_impact", pa.string()), ("cwe", pa.string()),
+        ("weakness", pa.string()),
+        ("cvss_vector", pa.string()),
+        ("epss", pa.float64()),
+        ("exploit", pa.string()),
+        ("kev", pa.bool_()),
+        ("ssvc_impact", pa.string()),
+        ("cwe", pa.string()),
     ]
-)  # fmt: skip
+)
 
 
 def weigh(*candidates: dict[str, Any], signals: list[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
@@ -39,7 +57,8 @@ def weigh(*candidates: dict[str, Any], signals: list[dict[str, Any]] | None = No
     found = likelihood.weigh(pa.Table.from_pylist(rows), known, POLICY)
     assert found.schema == likelihood.SCHEMA
     assert found["row"].to_pylist() == list(range(len(rows)))
-    return found.to_pylist()
+    listed: list[dict[str, Any]] = found.to_pylist()
+    return listed
 
 
 def with_signals(*signals: dict[str, Any]) -> list[dict[str, Any]]:
@@ -51,14 +70,17 @@ def with_signals(*signals: dict[str, Any]) -> list[dict[str, Any]]:
     )
 
 
-@pytest.mark.parametrize(
-    ("days", "expected"), [(1, 0.003506), (90, 0.271), (365, 0.7225)]
-)
+@pytest.mark.parametrize(("days", "expected"), [(1, 0.003506), (90, 0.271), (365, 0.7225)])
 def test_epss_converts_at_constant_hazard(days: int, expected: float) -> None:
     content = POLICY.content()
     horizon = content["settings"]["likelihood"]["epss"]["horizon_days"]
-    content["settings"] = {**content["settings"], "likelihood": {**content["settings"]["likelihood"], "epss": {
-        **content["settings"]["likelihood"]["epss"], "horizon_days": {**horizon, "value": days}}}}  # fmt: skip
+    content["settings"] = {
+        **content["settings"],
+        "likelihood": {
+            **content["settings"]["likelihood"],
+            "epss": {**content["settings"]["likelihood"]["epss"], "horizon_days": {**horizon, "value": days}},
+        },
+    }
     found = likelihood.epss_to_year(np.array([0.1]), policy.restore(content))
     assert found[0] == pytest.approx(expected, rel=2e-4)
 
@@ -109,9 +131,13 @@ def test_riper_exploits_never_mean_less_usable(epss: float | None) -> None:
 
 
 def test_a_catalogued_weakness_is_never_below_its_prior() -> None:
-    rows = with_signals({"exploit": "attacks", "kev": True, "epss": 0.0001}, {"exploit": "attacks", "kev": True})
+    rows = with_signals(
+        {"exploit": "attacks", "kev": True, "epss": 0.0001}, {"exploit": "attacks", "kev": True}
+    )
     prior = POLICY.number("likelihood.usable.kev")
-    assert [(row["usable"], row["usable_param"]) for row in rows] == [(prior.value, "likelihood.usable.kev")] * 2
+    assert [(row["usable"], row["usable_param"]) for row in rows] == [
+        (prior.value, "likelihood.usable.kev")
+    ] * 2
 
 
 def test_nothing_known_is_unknown_with_a_wide_interval_and_not_zero() -> None:
@@ -135,26 +161,96 @@ def test_a_score_without_exploit_feeds_leaves_the_top_open() -> None:
     [
         ({}, "network", "user"),
         ({"component_name": "PAN-OS", "port": 443}, "network", "admin"),
-        ({"component_name": "Google Chrome", "port": 0, "cvss_vector": NETWORK.replace("UI:N", "UI:R")}, "user", "user"),
-        ({"component_name": "WinRAR", "port": 0, "cvss_vector": "CVSS:3.1/AV:L/AC:L/PR:N/UI:R/S:U/C:H/I:H/A:H"}, "user", "user"),
-        ({"component_name": "linux kernel", "port": 0, "cvss_vector": "CVSS:3.1/AV:L/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:H"}, "local", "admin"),
+        (
+            {"component_name": "Google Chrome", "port": 0, "cvss_vector": NETWORK.replace("UI:N", "UI:R")},
+            "user",
+            "user",
+        ),
+        (
+            {
+                "component_name": "WinRAR",
+                "port": 0,
+                "cvss_vector": "CVSS:3.1/AV:L/AC:L/PR:N/UI:R/S:U/C:H/I:H/A:H",
+            },
+            "user",
+            "user",
+        ),
+        (
+            {
+                "component_name": "linux kernel",
+                "port": 0,
+                "cvss_vector": "CVSS:3.1/AV:L/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:H",
+            },
+            "local",
+            "admin",
+        ),
         ({"component": "pkg:npm/lodash", "component_name": "lodash", "port": 0}, "library", "user"),
         ({"component": "pkg:deb/debian/openssl", "component_name": "openssl", "port": 0}, "library", "user"),
-        ({"component": "pkg:deb/debian/openssh", "component_name": "openssh-server", "port": 0}, "network", "admin"),
+        (
+            {"component": "pkg:deb/debian/openssh", "component_name": "openssh-server", "port": 0},
+            "network",
+            "admin",
+        ),
         ({"cvss_vector": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H"}, "network", "none"),
         ({"cvss_vector": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N"}, "network", "data"),
-        ({"cvss_vector": "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N"}, "network", "user"),
+        (
+            {"cvss_vector": "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N"},
+            "network",
+            "user",
+        ),
         ({"cvss_vector": "AV:N/AC:L/Au:N/C:C/I:C/A:C"}, "network", "user"),
-        ({"weakness": "nessus:57608", "title": "SMB Signing not required", "cvss_vector": "", "port": 445}, "network", "identity"),
-        ({"weakness": "nessus:42873", "title": "SSL Medium Strength Cipher Suites Supported", "cvss_vector": ""}, "network", "none"),
-        ({"weakness": "prowler:s3", "kind": "misconfiguration", "title": "S3 bucket is public", "cvss_vector": ""}, "configuration", "data"),
-        ({"weakness": "prowler:mfa", "kind": "misconfiguration", "title": "Root account has no MFA", "cvss_vector": ""}, "identity", "admin"),
-        ({"weakness": "gitleaks:aws", "kind": "secret", "title": "AWS access key", "cvss_vector": ""}, "identity", "identity"),
-        ({"weakness": "web:1", "title": "Default credentials on admin console", "cvss_vector": ""}, "network", "admin"),
+        (
+            {"weakness": "nessus:57608", "title": "SMB Signing not required", "cvss_vector": "", "port": 445},
+            "network",
+            "identity",
+        ),
+        (
+            {
+                "weakness": "nessus:42873",
+                "title": "SSL Medium Strength Cipher Suites Supported",
+                "cvss_vector": "",
+            },
+            "network",
+            "none",
+        ),
+        (
+            {
+                "weakness": "prowler:s3",
+                "kind": "misconfiguration",
+                "title": "S3 bucket is public",
+                "cvss_vector": "",
+            },
+            "configuration",
+            "data",
+        ),
+        (
+            {
+                "weakness": "prowler:mfa",
+                "kind": "misconfiguration",
+                "title": "Root account has no MFA",
+                "cvss_vector": "",
+            },
+            "identity",
+            "admin",
+        ),
+        (
+            {"weakness": "gitleaks:aws", "kind": "secret", "title": "AWS access key", "cvss_vector": ""},
+            "identity",
+            "identity",
+        ),
+        (
+            {"weakness": "web:1", "title": "Default credentials on admin console", "cvss_vector": ""},
+            "network",
+            "admin",
+        ),
         ({"weakness": "web:2", "title": "SQL Injection", "cvss_vector": ""}, "network", "data"),
-        ({"weakness": "note:1", "kind": "observation", "title": "A host was seen", "cvss_vector": ""}, "configuration", "none"),
+        (
+            {"weakness": "note:1", "kind": "observation", "title": "A host was seen", "cvss_vector": ""},
+            "configuration",
+            "none",
+        ),
     ],
-)  # fmt: skip
+)
 def test_way_in_and_gain(change: dict[str, Any], way_in: str, gives: str) -> None:
     (row,) = weigh(change)
     assert (row["way_in"], row["gives"]) == (way_in, gives), row["basis"]
@@ -194,9 +290,10 @@ def test_harder_conditions_lower_success(easier: dict[str, Any], harder: dict[st
 def test_an_attacked_library_is_easier_to_reach_than_another() -> None:
     library = {"component": "pkg:maven/a/b", "port": 0}
     quiet, attacked = weigh(
-        library | {"weakness": "CVE-2099-0001"}, library | {"weakness": "CVE-2099-0002"},
+        library | {"weakness": "CVE-2099-0001"},
+        library | {"weakness": "CVE-2099-0002"},
         signals=[{"exploit": "none_known"}, {"weakness": "CVE-2099-0002", "exploit": "attacks"}],
-    )  # fmt: skip
+    )
     assert attacked["success"] > quiet["success"]
 
 
@@ -220,17 +317,33 @@ def test_nothing_gives_nothing() -> None:
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.lists(st.tuples(st.text(max_size=40), st.text(max_size=20), st.integers(0, 4)), min_size=1, max_size=10))
+@given(
+    st.lists(
+        st.tuples(st.text(max_size=40), st.text(max_size=20), st.integers(0, 4)), min_size=1, max_size=10
+    )
+)
 def test_any_text_is_weighed_and_order_does_not_matter(texts: list[tuple[str, str, int]]) -> None:
-    rows = [{"weakness": f"x:{n}", "title": title, "component_name": name, "severity": severity, "cvss_vector": title}
-            for n, (title, name, severity) in enumerate(texts)]  # fmt: skip
+    rows = [
+        {
+            "weakness": f"x:{n}",
+            "title": title,
+            "component_name": name,
+            "severity": severity,
+            "cvss_vector": title,
+        }
+        for n, (title, name, severity) in enumerate(texts)
+    ]
     there = weigh(*rows)
     back = weigh(*reversed(rows))[::-1]
     assert [one | {"row": 0} for one in there] == [one | {"row": 0} for one in back]
 
 
 def test_every_name_of_a_parameter_is_one() -> None:
-    rows = weigh({}, {"weakness": "a", "title": "SQL injection"}, {"weakness": "b", "kind": "secret", "cvss_vector": ""})
+    rows = weigh(
+        {},
+        {"weakness": "a", "title": "SQL injection"},
+        {"weakness": "b", "kind": "secret", "cvss_vector": ""},
+    )
     for row in rows:
         assert POLICY.number(row["usable_param"]).value == row["usable"]
         assert POLICY.number(row["success_param"]).value >= row["success"]

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from foreshore import facts
 from foreshore.discovery.importing import Origin
 from foreshore.facts import Covered, Decision, Finding, Record, RunSeen, Sighting
 
@@ -313,6 +312,3 @@ def test_observations_are_no_exposures(world: Any) -> None:
     assert found.exposures.new == 0
     assert len(world.rows("FROM findings")) == 2
 
-
-def test_every_severity_word_is_known() -> None:
-    assert facts.SEVERITIES[0] == "info"

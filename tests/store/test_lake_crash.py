@@ -53,16 +53,17 @@ with store.open_lake(workspace) as lake:
 """
 
 
-def work_until_killed(root: Path, first: int, pause: float) -> list[int]:
-    """Start the worker, kill it `pause` seconds after it is ready, return what it acknowledged."""
+def work_until_killed(root: Path, first: int, jobs: int, pause: float) -> list[int]:
+    """Start the worker, kill it `pause` seconds after `jobs` acknowledgements, return all it gave."""
     process = subprocess.Popen(
         [sys.executable, "-c", WORKER, str(root), str(first)], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
+    lines = [process.stdout.readline() for _ in range(jobs)]
     killer = threading.Timer(pause, process.send_signal, [signal.SIGKILL])
     killer.start()
-    lines = process.stdout.read().splitlines(keepends=True)
+    lines += process.stdout.read().splitlines(keepends=True)
     assert process.wait() == -signal.SIGKILL
     return [int(line.split()[1]) for line in lines if line.startswith("done ") and line.endswith("\n")]
 
@@ -72,8 +73,8 @@ def test_killed_at_random_moments_every_acknowledged_job_is_whole(workspace: Wor
     chance = random.Random(20)
     acknowledged: list[int] = []
     for attempt in range(KILLS):
-        acknowledged += work_until_killed(workspace.root, 1 + attempt * 1000, chance.uniform(0.0, 1.2))
-    assert acknowledged, "the kills came too early to show anything"
+        first, told = 1 + attempt * 1000 + chance.randrange(20), chance.randrange(3)
+        acknowledged += work_until_killed(workspace.root, first, told, chance.uniform(0.0, 0.8))
 
     store.reconcile(workspace)
     with store.open_lake(workspace) as lake:

@@ -69,10 +69,12 @@ def inspect_one(report: FileReport, among: Mapping[str, Reader] | None = None) -
                 assets.add(record.key)
             elif isinstance(record, facts.RunSeen):
                 run = record
-            elif isinstance(record, facts.Skipped) and len(skipped) < MOST_SKIPPED:
+            elif isinstance(record, facts.Skipped) and counts[facts.Skipped] <= MOST_SKIPPED:
                 skipped.append(SkippedPart(record.where, record.why))
     except BadReport as error:
         return Inspection(file=report.name, reader=name, error=error.sentence())
+    if counts[facts.Skipped] > MOST_SKIPPED:
+        skipped.append(SkippedPart("and more", f"{counts[facts.Skipped] - MOST_SKIPPED:,} others like these"))
     return Inspection(
         file=report.name,
         reader=name,

@@ -72,30 +72,20 @@ def elements(
     """Yield ("end", element) for each complete element named in `tags`, ("start", element) for `starts`.
 
     An element of `tags` is emptied once the caller asks for the next one, and so are its earlier
-    siblings; do not name in `tags` an element inside another that is read as a whole. At a start
-    only the attributes are there. `within` gives for a name the parent it must have, where a format uses
-    one name for two things; an element elsewhere is left as it is. With `namespaces`, names match in any namespace ("{*}name").
+    siblings; do not name in `tags` an element inside another that is read as a whole, and do name the
+    containers that repeat, so that memory stays flat. At a start only the attributes are there.
+    `within` gives for a name the parent it must have, where a format uses one name for two things; an
+    element elsewhere is left as it is. With `namespaces`, names match in any namespace.
+
     Raises BadReport, naming the line, for a DOCTYPE that declares entities, XML that is cut short or
     broken, and elements larger than the limit; what was yielded before is then not to be kept.
     """
     _refuse_entities(report)
-    prefix = "{*}" if namespaces else ""
-    names = sorted({prefix + name for name in (*tags, *starts)})
     ends, begins = frozenset(tags), frozenset(starts)
     parents = within or {}
-    most = limits_of(report).element
     with report.open() as stream:
-        counted = _Counted(stream, report.name, most)
-        events = ("start", "end") if starts else ("end",)
-        parser = etree.iterparse(
-            counted,
-            events=events,
-            tag=names,
-            huge_tree=True,
-            remove_comments=True,
-            remove_pis=True,
-            **_SAFE,
-        )
+        counted = _Counted(stream, report.name, limits_of(report).element)
+        parser = _parser(counted, ends | begins, both=bool(begins), namespaces=namespaces)
         try:
             for event, element in parser:
                 counted.since = 0
@@ -112,6 +102,20 @@ def elements(
                     _forget(element)
         except etree.XMLSyntaxError as error:
             raise _broken(report.name, error) from error
+
+
+def _parser(source: _Counted, names: frozenset[str], *, both: bool, namespaces: bool) -> Any:
+    # Texts above ten megabytes are wanted (screenshots in Nessus reports), hence huge_tree; what it
+    # switches off, the limits on entities and size, is done by us.
+    return etree.iterparse(
+        source,
+        events=("start", "end") if both else ("end",),
+        tag=sorted(f"{{*}}{name}" if namespaces else name for name in names),
+        huge_tree=True,
+        remove_comments=True,
+        remove_pis=True,
+        **_SAFE,
+    )
 
 
 def _stands_in(element: etree._Element, parent: str) -> bool:

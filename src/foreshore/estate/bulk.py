@@ -66,6 +66,8 @@ def write_bulk(
         raise UsageError(f"“{format}” is not a format", hint=", ".join(FORMATS))
     if findings < 1:
         raise UsageError("there must be at least one finding", hint="--findings 1000")
+    if hosts is not None and hosts < 1:
+        raise UsageError("there must be at least one host", hint="--hosts 20")
     many = min(hosts or max(1, findings // PER_HOST), findings)
     plan = _plan(findings, many, seed)
     if format == "trivy" and path.suffix != ".json":
@@ -182,7 +184,7 @@ def _generic(out: BinaryIO, plan: _Plan, when: datetime) -> None:
 
 def _trivy(out: BinaryIO, plan: _Plan, when: datetime) -> None:
     rows = [bulk_rows.trivy_row(one) for one in checks("trivy", int(plan.sizes.sum()))]
-    out.write(b'{"ClusterName":"stores","Resources":[\n')
+    out.write(f'{{"CreatedAt":"{when:%Y-%m-%dT%H:%M:%S}Z","ClusterName":"stores","Resources":[\n'.encode())
     for first, picked in plan.chunks():
         for place, row in enumerate(picked):
             number = first + place

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -86,14 +87,23 @@ class Part:
     start: NDArray[np.int64]
 
 
-def cut(graph: Graph, entries: Ints, targets: Ints, usable: Bools) -> Part:
-    """Drop every state and step that lies on no way from `entries` to `targets` over `usable` steps."""
+def cut(graph: Graph, starts: Sequence[Ints], targets: Ints, usable: Bools) -> Part:
+    """Drop every state and step that lies on no way to `targets` over `usable` steps.
+
+    `starts` are the entries of each attacker; premises that only two different attackers could hold
+    together do not count as held.
+    """
     from foreshore.graph import kernels
 
-    held = reach(graph, entries, usable)
-    open_now = usable & held[graph.src]
+    held = np.zeros(graph.states, np.bool_)
+    open_now = np.zeros(graph.steps, np.bool_)
     guarded = np.flatnonzero(graph.guard >= 0)
-    open_now[guarded] &= held[graph.guard[guarded]]
+    for entries in starts:
+        mine = reach(graph, entries, usable)
+        ready = usable & mine[graph.src]
+        ready[guarded] &= mine[graph.guard[guarded]]
+        held |= mine
+        open_now |= ready
     kept = leads(graph, targets, open_now) & held
     local = np.full(graph.states + 1, -1, np.int32)
     states = np.flatnonzero(kept)
@@ -123,6 +133,8 @@ def steps_of(graph: Graph, part: Part, threshold: NDArray[np.uint32], kind: Ints
         graph.cause[part.step],
         guard_start,
         guard_ids,
+        part.src[guard_ids],
+        part.dst[guard_ids],
         back_start,
         back_ids,
     )

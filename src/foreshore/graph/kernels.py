@@ -42,7 +42,10 @@ _LOW32 = np.uint64(0xFFFFFFFF)
 
 
 class Steps(NamedTuple):
-    """The steps that are evaluated, ordered by `src` (`start[v]:start[v + 1]` leave state `v`)."""
+    """The steps that are evaluated, ordered by `src` (`start[v]:start[v + 1]` leave state `v`).
+
+    Steps under a guard stand a second time in the order of their guards, with both ends beside them.
+    """
 
     start: Longs
     src: Ints
@@ -55,6 +58,8 @@ class Steps(NamedTuple):
     cause: Ints
     guard_start: Longs
     guard_ids: Ints
+    guard_src: Ints
+    guard_dst: Ints
     back_start: Longs
     back_ids: Ints
 
@@ -235,11 +240,10 @@ def _leave(s: Steps, v: Any, table: Any, salt: Any, shared: Words, cur: Words, n
             if got != _ZERO:
                 back |= _give(d, v, got, cur, new, busy)
     for i in range(s.guard_start[v], s.guard_start[v + 1]):
-        e = s.guard_ids[i]
-        d = s.dst[e]
-        need = fresh & ~cur[d] & cur[s.src[e]]
+        d = s.guard_dst[i]
+        need = fresh & ~cur[d] & cur[s.guard_src[i]]
         if need != _ZERO:
-            got = offer(s, e, need, table, salt, shared)
+            got = offer(s, s.guard_ids[i], need, table, salt, shared)
             if got != _ZERO:
                 back |= _give(d, v, got, cur, new, busy)
     return back

@@ -242,13 +242,8 @@ def prepare(
     usable = graph.mask_without(removed if removed is not None else [])
     usable &= graph.p > 0
     usable &= np.append(chance > 0, True)[graph.shared]
-    entries = [one.entries for one in profiles if one.rate.high > 0]
-    part = cut(
-        graph,
-        np.unique(np.concatenate([*entries, np.zeros(0, np.int32)])),
-        np.concatenate([targets, watch]),
-        usable,
-    )
+    starts = [one.entries for one in profiles if one.rate.high > 0]
+    part = cut(graph, starts, np.concatenate([targets, watch]), usable)
     own = luck.chances(graph.p[part.step], graph.param[part.step], factors)
     return Worlds(
         graph,

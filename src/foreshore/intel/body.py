@@ -49,7 +49,10 @@ class Body:
         try:
             raw = self._raw()
             if raw.peek(2)[:2] == b"\x1f\x8b":
-                return cast(BinaryIO, io.BufferedReader(_Bounded(gzip.GzipFile(fileobj=raw), self.name)))
+                return cast(
+                    BinaryIO,
+                    io.BufferedReader(_Bounded(cast(IO[bytes], gzip.GzipFile(fileobj=raw)), self.name)),
+                )
             return cast(BinaryIO, io.BufferedReader(_Bounded(raw, self.name)))
         except _BROKEN as error:
             raise BadFeed(f"it cannot be opened ({error})", where=self.name) from error

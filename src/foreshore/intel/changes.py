@@ -20,9 +20,11 @@ _COLUMNS = "weakness, kind, value, text, source, model, observed_at, feed"
 _NEWS = f"""
 CREATE OR REPLACE TEMP TABLE news AS
 SELECT {_COLUMNS} FROM (
-    SELECT *, lag(value) OVER w AS was_value, lag(text) OVER w AS was_text, lag(model) OVER w AS was_model,
+    SELECT *,
+        lag(value) OVER w AS was_value, lag(text) OVER w AS was_text, lag(model) OVER w AS was_model,
         lag(weakness) OVER w IS NOT NULL AS had,
-        bool_or(NOT fresh) OVER (PARTITION BY weakness, kind, source, observed_at, value, text, model) AS stored
+        bool_or(NOT fresh) OVER (PARTITION BY weakness, kind, source, observed_at, value, text, model)
+            AS stored
     FROM (
         SELECT {_COLUMNS}, false AS fresh FROM known
             WHERE weakness IN (SELECT weakness FROM incoming) AND kind IN (SELECT kind FROM incoming)
@@ -32,7 +34,7 @@ SELECT {_COLUMNS} FROM (
     ) WINDOW w AS (PARTITION BY {_POINT} ORDER BY observed_at, fresh, value, text, model)
 ) WHERE fresh AND NOT stored AND NOT (had AND was_value IS NOT DISTINCT FROM value
     AND was_text IS NOT DISTINCT FROM text AND was_model IS NOT DISTINCT FROM model)
-"""  # noqa: S608
+"""
 
 # A late, older file must not change what a newer one said when it repeated the value before: the
 # newer file's word is written down now, at its own date.

@@ -14,7 +14,7 @@ _MOST_LINE = 64 << 20
 
 
 def documents(body: Body, *, inside: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
-    """Yield the JSON objects of `body`; where it is one object with a list under a name of `inside`, its items.
+    """Yield the JSON objects of `body`; of one that has a list under a name of `inside`, that list's items.
 
     Raises BadFeed, with the line where it is read by lines, for anything that is not JSON.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any, TypeGuard
 
 import pyarrow as pa
 
@@ -67,7 +68,7 @@ class Rows:
 
     def table(self) -> pa.Table:
         """Return what was collected as an Arrow table of `SCHEMA`, and forget it."""
-        columns = list(zip(*self._rows, strict=True)) if self._rows else [[] for _ in SCHEMA]
+        columns: list[Any] = list(zip(*self._rows, strict=True)) if self._rows else [[] for _ in SCHEMA]
         self._rows = []
         return pa.table(
             [pa.array(column, kind.type) for column, kind in zip(columns, SCHEMA, strict=True)], schema=SCHEMA
@@ -101,9 +102,13 @@ def _loose(text: str) -> datetime | None:
         return None
 
 
-def wants(weakness: object, wanted: Wanted) -> bool:
+def wants(weakness: object, wanted: Wanted) -> TypeGuard[str]:
     """Say whether `weakness` is a CVE name and among the wanted ones (None: all)."""
-    return isinstance(weakness, str) and CVE.match(weakness) is not None and (wanted is None or weakness in wanted)
+    return (
+        isinstance(weakness, str)
+        and CVE.match(weakness) is not None
+        and (wanted is None or weakness in wanted)
+    )
 
 
 def only(names: Iterable[str]) -> Wanted:

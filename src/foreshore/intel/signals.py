@@ -15,7 +15,7 @@ Ask = Callable[..., pa.Table]
 EXPLOIT_FEEDS = ("poc_index", "metasploit", "exploitdb")
 
 _LATEST = """
-    -- The last word of each source on each point by that day; digest and text settle ties the same way always.
+    -- The last word of each source on each point by that day; digest and text always settle ties alike.
     SELECT weakness, kind, source,
            arg_max(value, stamp) AS value, arg_max(text, stamp) AS text, arg_max(model, stamp) AS model,
            max(observed_at) AS observed_at
@@ -65,9 +65,11 @@ one AS (
         min(observed_at) FILTER (kind = 'exploit_weaponized' AND value > 0) AS weaponized_at,
         min(observed_at) FILTER (kind = 'exploit_poc' AND value > 0) AS poc_at,
         list_sort(list(DISTINCT source) FILTER (kind[:8] = 'exploit_' OR kind = 'kev')) AS exploit_sources,
-        arg_max(text, {day: observed_at, source: source}) FILTER (kind = 'ssvc_exploitation') AS ssvc_exploitation,
+        arg_max(text, {day: observed_at, source: source}) FILTER (kind = 'ssvc_exploitation')
+            AS ssvc_exploitation,
         max(observed_at) FILTER (kind = 'ssvc_exploitation') AS ssvc_at,
-        arg_max(text, {day: observed_at, source: source}) FILTER (kind = 'ssvc_automatable') AS ssvc_automatable,
+        arg_max(text, {day: observed_at, source: source}) FILTER (kind = 'ssvc_automatable')
+            AS ssvc_automatable,
         arg_max(text, {day: observed_at, source: source}) FILTER (kind = 'ssvc_impact') AS ssvc_impact,
         arg_max(text, {nvd: source = 'nvd', day: observed_at, source: source}) FILTER (kind = 'cwe') AS cwe,
         min(observed_at) FILTER (kind = 'published') AS published,
@@ -82,7 +84,8 @@ SELECT a.weakness, cvss_vector, cvss_published, cvss_source, epss, epss_at, epss
     -- Absence of an entry is a "no" only where the feed was read, and it speaks of CVEs alone.
     CASE WHEN in_kev IS NOT NULL THEN in_kev WHEN has.catalogue AND public THEN false END AS kev,
     kev_at,
-    CASE WHEN in_ransomware IS NOT NULL THEN in_ransomware WHEN has.catalogue AND public THEN false END AS ransomware,
+    CASE WHEN in_ransomware IS NOT NULL THEN in_ransomware WHEN has.catalogue AND public THEN false END
+        AS ransomware,
     ransomware_at,
     CASE WHEN in_kev AND in_ransomware THEN 'ransomware' WHEN in_kev THEN 'attacks'
          WHEN ssvc_exploitation = 'active' THEN 'attacks'

@@ -127,7 +127,10 @@ def present(lake: Lake) -> Wanted:
 
 
 def _units(
-    paths: Iterable[tuple[str, Path]], feeds: Any, failed: list[tuple[str, str]], skipped: list[tuple[str, str]]
+    paths: Iterable[tuple[str, Path]],
+    feeds: Any,
+    failed: list[tuple[str, str]],
+    skipped: list[tuple[str, str]],
 ) -> list[_Unit]:
     units: list[_Unit] = []
     for name, path in paths:
@@ -169,7 +172,7 @@ def _parsed(
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OSError, EOFError) as error:
             failed.append((unit.name, f"{unit.name}: it is not as its makers describe it ({error!r:.200})"))
     # Oldest first, so that each is compared with what was known before it.
-    return sorted(found, key=lambda one: (changes.date_of(one[2]) or datetime.min, one[0].feed, one[1]))
+    return sorted(found, key=lambda one: (str(changes.date_of(one[2]) or ""), one[0].feed, one[1]))
 
 
 def _digest(unit: _Unit) -> str:
@@ -211,7 +214,8 @@ def _append(lake: Lake, new: pa.Table) -> int:
 
 def _age(lake: Lake, now: datetime) -> dict[str, Any]:
     rows = lake.sql(
-        "SELECT kind[6:] AS feed, max(observed_at) AS day FROM signals WHERE weakness = '*' GROUP BY 1 ORDER BY 1"
+        "SELECT kind[6:] AS feed, max(observed_at) AS day FROM signals WHERE weakness = '*'"
+        " GROUP BY 1 ORDER BY 1"
     ).to_pylist()
     today = now.astimezone(UTC).replace(tzinfo=None) if now.tzinfo else now
     stale = {row["feed"]: max(0, (today - row["day"]).days) for row in rows if row["day"]}

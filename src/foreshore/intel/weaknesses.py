@@ -16,7 +16,12 @@ _SSVC = {
     "technical impact": "ssvc_impact",
 }
 _SSVC_WORDS = {
-    "ssvc_exploitation": {"none": "none", "poc": "public poc", "public poc": "public poc", "active": "active"},
+    "ssvc_exploitation": {
+        "none": "none",
+        "poc": "public poc",
+        "public poc": "public poc",
+        "active": "active",
+    },
     "ssvc_automatable": {"yes": "yes", "no": "no"},
     "ssvc_impact": {"partial": "partial", "total": "total"},
 }
@@ -43,9 +48,7 @@ def classes(rows: Rows, weakness: str, when: datetime | None, texts: Iterator[st
         rows.add(weakness, "cwe", when, text=",".join(numbers), source=source)
 
 
-def decision_points(
-    rows: Rows, weakness: str, when: datetime | None, options: Any, source: str
-) -> None:
+def decision_points(rows: Rows, weakness: str, when: datetime | None, options: Any, source: str) -> None:
     """Take SSVC options; names and values come in several casings and meanings are the same."""
     for option in options if isinstance(options, list) else ():
         for name, value in option.items() if isinstance(option, dict) else ():

@@ -121,8 +121,10 @@ def _group_of(row: dict[str, Any]) -> tuple[str, ...]:
         return "replace", _product(row), "", team
     if row["fix"]:
         return "patch", row["fix"], "", team
-    if row["fixed_version"] or row["solution"]:
+    if row["component"] and (row["fixed_version"] or row["solution"]):
         return "patch", _product(row), "", team
+    if row["solution"]:
+        return "configure", str(row["rule"]), "", team
     return "mitigate", row["weakness"], "", team
 
 

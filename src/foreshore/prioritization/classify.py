@@ -6,7 +6,7 @@ Text is matched against patterns once for each distinct text, inside DuckDB; the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -19,12 +19,29 @@ if TYPE_CHECKING:
 
 _METRICS = ("version", "av", "ac", "pr", "ui", "c", "i", "a", "att")
 # Ecosystems whose packages are parts of applications, not services of their own.
-_LIBRARIES = ("npm", "pypi", "maven", "golang", "nuget", "gem", "cargo", "composer", "hex", "pub", "cocoapods", "swift", "conan", "cran", "hackage")  # fmt: skip
+_LIBRARIES = (
+    "npm",
+    "pypi",
+    "maven",
+    "golang",
+    "nuget",
+    "gem",
+    "cargo",
+    "composer",
+    "hex",
+    "pub",
+    "cocoapods",
+    "swift",
+    "conan",
+    "cran",
+    "hackage",
+)
 
 _FACTS = """
 WITH seen AS (
     SELECT c.row, c.weakness, c.kind, c.severity, c.port, c.proof, c.component,
-        lower(concat_ws(' | ', c.kind, c.rule, c.title, 'cwe-' || replace(s.cwe, ',', ' cwe-'), 'end')) AS said,
+        lower(concat_ws(' | ', c.kind, c.rule, c.title, 'cwe-' || replace(s.cwe, ',', ' cwe-'), 'end'))
+            AS said,
         lower(concat_ws(' | ', c.component_name, c.component, c.title)) AS product_text,
         coalesce(nullif(s.cvss_vector, ''), nullif(c.cvss_vector, '')) AS vector,
         s.epss, coalesce(s.exploit, 'unknown') AS exploit, s.ssvc_impact,
@@ -46,7 +63,8 @@ doors AS (
         -- A CVE with a vector speaks for itself; anything else by its class, then by its kind.
         CASE WHEN scored AND kind IN ('vulnerability', 'end_of_life', 'code') THEN 'cvss'
              -- No title makes a CVE harmless.
-             WHEN class IS NOT NULL AND (class_gives <> 'none' OR weakness NOT LIKE 'CVE-%') THEN 'class' ELSE 'kind' END AS by_what,
+             WHEN class IS NOT NULL AND (class_gives <> 'none' OR weakness NOT LIKE 'CVE-%') THEN 'class'
+             ELSE 'kind' END AS by_what,
         CASE WHEN av = 'P' OR (av = 'L' AND ui = 'N') THEN 'local'
              WHEN is_library OR (role = 'library' AND port = 0) THEN 'library'
              WHEN av = 'L' THEN 'user'
@@ -106,7 +124,8 @@ SELECT row, kind, severity, coalesce(proof, 0) AS proof, way_in, product_ports,
     way_in = 'library' AND exploit NOT IN ('weaponized', 'attacks', 'ransomware') AS factor_library,
     way_in = 'library' AND exploit IN ('weaponized', 'attacks', 'ransomware') AS factor_library_attacked,
     -- A system without a port may still run the service; only software of no known role is doubted.
-    by_what <> 'class' AND way_in = 'network' AND port = 0 AND role IN ('', 'library') AS factor_unknown_service,
+    by_what <> 'class' AND way_in = 'network' AND port = 0 AND role IN ('', 'library')
+        AS factor_unknown_service,
     by_what = 'cvss' AND way_in = 'local' AND pr = 'H' AS factor_local_privileges_high,
     coalesce(CASE WHEN by_what = 'class' THEN class END, '') AS class,
     CASE by_what WHEN 'class' THEN 'class “' || class || '”'
@@ -138,8 +157,13 @@ def _metrics(candidates: pa.Table, signals: pa.Table) -> pa.Table:
         for vector in sorted(one for one in vectors if one)
         if (found := cvss.read(vector)) is not None
     ]
-    columns = list(zip(*rows, strict=True)) if rows else [[] for _ in range(len(_METRICS) + 1)]
-    return pa.table({name: pa.array(column, pa.string()) for name, column in zip(("vector", *_METRICS), columns, strict=True)})  # fmt: skip
+    columns: list[Any] = list(zip(*rows, strict=True)) if rows else [[] for _ in range(len(_METRICS) + 1)]
+    return pa.table(
+        {
+            name: pa.array(column, pa.string())
+            for name, column in zip(("vector", *_METRICS), columns, strict=True)
+        }
+    )
 
 
 def _in_words_of_3(found: cvss.Cvss) -> tuple[str, ...]:
@@ -149,9 +173,16 @@ def _in_words_of_3(found: cvss.Cvss) -> tuple[str, ...]:
         impact = {"N": "N", "P": "L", "C": "H"}
         login = {"N": "N", "S": "L", "M": "H"}[metrics.get("Au", "N")]
         return (
-            "2.0", metrics["AV"], metrics["AC"], login, "N",
-            impact[metrics["C"]], impact[metrics["I"]], impact[metrics["A"]], "N",
-        )  # fmt: skip
+            "2.0",
+            metrics["AV"],
+            metrics["AC"],
+            login,
+            "N",
+            impact[metrics["C"]],
+            impact[metrics["I"]],
+            impact[metrics["A"]],
+            "N",
+        )
     if found.version == "4.0":
         impacts = (metrics["VC"], metrics["VI"], metrics["VA"])
         return ("4.0", metrics["AV"], metrics["AC"], metrics["PR"], metrics["UI"], *impacts, metrics["AT"])
@@ -177,7 +208,9 @@ def _match_classes(connection: duckdb.DuckDBPyConnection, policy: Policy) -> Non
     tests = [
         (
             row["pattern"],
-            "" if row["kinds"] == "*" else f"kind IN ({', '.join(map(_quoted, row['kinds'].split(',')))}) AND",
+            ""
+            if row["kinds"] == "*"
+            else f"kind IN ({', '.join(map(_quoted, row['kinds'].split(',')))}) AND",
         )
         for row in rows
     ]
@@ -198,11 +231,12 @@ def _match_classes(connection: duckdb.DuckDBPyConnection, policy: Policy) -> Non
 def _match_products(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
     rows = policy.table("products")
     connection.register("products", _table(rows, ("name", "role", "ports", "runs_as")))
+    tests = [(row["pattern"], "") for row in rows]
     # Packages of an application's ecosystem are libraries whatever their names remind of.
     connection.execute(
         f"""CREATE TEMP TABLE text_product AS
         SELECT product_text, p.name, p.role, p.ports, p.runs_as FROM (
-            SELECT product_text, {_first_match("product_text", [(row["pattern"], "") for row in rows])} AS number
+            SELECT product_text, {_first_match("product_text", tests)} AS number
             FROM (
                 SELECT DISTINCT lower(concat_ws(' | ', component_name, component, title)) AS product_text
                 FROM candidates

@@ -185,13 +185,23 @@ def _exploits(parts: _Parts) -> None:
     opened = np.full(len(plain[0]), states.opened, np.int64)
     signed = np.full(len(plain[1]), states.opened, np.int64)
     _exploit(parts, "exploit", parts.row, states.endpoint(parts.row_endpoint), 1.0, parts.row_port)
-    campaign = parts.builder.chance("movement.phishing.reach_of_campaign")
-    _exploit(parts, "open", plain[0], opened, campaign)
+    _exploit(parts, "open", plain[0], opened, _opened(parts, parts.exposure_asset[plain[0]]))
     _exploit(parts, "identity", plain[1], signed, parts.builder.chance("movement.phishing.leaked_credential"))
     _exploit(parts, "local", plain[2], states.user(parts.exposure_asset[plain[2]]), 1.0)
 
 
-def _exploit(parts: _Parts, rule: str, rows: Ints, src: Ints, chance: float, port: Ints | int = -1) -> None:
+def _opened(parts: _Parts, asset: Ints) -> Floats:
+    """Chance that an attack gets something opened on an asset: people sit at workstations, seldom at servers."""
+    desk = np.zeros(parts.builder.states.assets, np.bool_)
+    desk[workstations(parts.context, parts.policy)] = True
+    campaign = parts.builder.chance("movement.phishing.reach_of_campaign")
+    return np.where(desk[asset], campaign, parts.builder.chance("movement.phishing.opened_on_server"))
+
+
+def _exploit(
+    parts: _Parts, rule: str, rows: Ints, src: Ints, chance: Floats | float, port: Ints | int = -1
+) -> None:
+    """Add the use of the weaknesses in `rows`; what works on one asset of a place works on the others too."""
     chances, states = parts.chances, parts.builder.states
     asset = parts.exposure_asset[rows]
     admin = (chances.gives[rows] == GIVES.index("admin")) | (rule == "local")
@@ -201,25 +211,36 @@ def _exploit(parts: _Parts, rule: str, rows: Ints, src: Ints, chance: float, por
     parts.builder.add(
         rule, src, np.where(admin, states.admin(asset), states.user(asset)),
         p=np.where(useful, chances.success[rows] * chance, 0.0),
-        key=key_of(rule, parts.exposure_key[rows], port),
+        key=_luck(parts, rule, rows),
         shared=chances.weakness[rows], cause=rows, asset=asset, port=port,
         param=np.array(params, np.int64)[rows] if len(params) else -1,
     )  # fmt: skip
 
 
+def _luck(parts: _Parts, rule: str, rows: Ints) -> Ints:
+    """Steps of one attack with the same key succeed together: one weakness in one place, or one campaign."""
+    place = parts.place_key[parts.reach.place_of[parts.exposure_asset[rows]]]
+    if rule == "open":
+        return key_of(rule, place)
+    names = np.array([keys.of("weakness", name) for name in parts.chances.weakness_names], np.int64)
+    return key_of(rule, names[parts.chances.weakness[rows]], place) if len(names) else place
+
+
 def _foothold(parts: _Parts) -> None:
-    """Administrator is also user; a user of a host can act in its place; and unnamed local escalation."""
+    """Administrator is also user; who holds a machine may act in its place unnoticed; unnamed local escalation."""
     states, builder = parts.builder.states, parts.builder
     every = np.arange(states.assets)
     place = parts.reach.place_of
     moves = np.flatnonzero(_is_machine(parts.context))
     builder.add("foothold", states.admin(every), states.user(every), p=1.0, asset=every,
                 key=key_of("admin", parts.asset_key))  # fmt: skip
-    builder.add("foothold", states.user(moves), states.place(place[moves]), p=1.0, asset=moves,
-                place=place[moves], key=key_of("foothold", parts.asset_key[moves]))  # fmt: skip
+    name = "movement.foothold.unnoticed"
+    builder.add("foothold", states.user(moves), states.place(place[moves]), p=builder.chance(name), asset=moves,
+                param=builder.param(name), place=place[moves],
+                key=key_of("foothold", parts.place_key[place[moves]]))  # fmt: skip
     name = "movement.local.escalation"
     builder.add("escalate", states.user(moves), states.admin(moves), p=builder.chance(name), asset=moves,
-                param=builder.param(name), key=key_of("escalate", parts.asset_key[moves]))  # fmt: skip
+                param=builder.param(name), key=key_of("escalate", parts.place_key[place[moves]]))  # fmt: skip
 
 
 def _is_machine(context: Context) -> NDArray[np.bool_]:
@@ -261,21 +282,32 @@ def _credentials(parts: _Parts) -> None:
     site_of = np.array([site_names.index(one.site) for one in parts.reach.places], np.int64)
     name = "movement.credentials.harvest_admin"
     more = {"p": builder.chance(name), "param": builder.param(name), "asset": machines}
-    key = parts.asset_key[machines]
-    builder.add("harvest", states.admin(machines), states.pool(place[machines]),
-                key=key_of("harvest", key), **more)  # type: ignore[arg-type]  # fmt: skip
-    builder.add("harvest", states.admin(machines), states.site_pool(site_of[place[machines]]),
-                key=key_of("harvest_site", key), **more)  # type: ignore[arg-type]  # fmt: skip
+    key = key_of("harvest", parts.place_key[place[machines]])
+    for pool in (states.pool(place[machines]), states.site_pool(site_of[place[machines]])):
+        builder.add("harvest", states.admin(machines), pool, key=key, **more)  # type: ignore[arg-type]
     asset, port, endpoint = parts.login
-    key = key_of("login", parts.asset_key[asset], port)
+    foundation = _foundations(parts)[asset]
     login = builder.chance("movement.remote_service.login")
+    special = "movement.credentials.reuse_foundation"
     for number, guard in (
         ("movement.credentials.reuse_same_zone", states.pool(place[asset])),
         ("movement.credentials.reuse_between_zones", states.site_pool(site_of[place[asset]])),
     ):
-        builder.add("login", states.endpoint(endpoint), states.admin(asset), guard=guard,
-                    p=login * builder.chance(number), param=builder.param(number), asset=asset, port=port,
-                    key=key_of(number, key))  # fmt: skip
+        chance = np.where(foundation, builder.chance(special), builder.chance(number))
+        param = np.where(foundation, builder.param(special), builder.param(number))
+        whose = np.where(foundation, parts.asset_key[asset], parts.place_key[place[asset]])
+        builder.add("login", states.endpoint(endpoint), states.admin(asset), guard=guard, p=login * chance,
+                    param=param, asset=asset, port=port, key=key_of(number, whose))  # fmt: skip
+
+
+def _foundations(parts: _Parts) -> NDArray[np.bool_]:
+    """Which assets belong to a foundation: their administrators seldom leave credentials elsewhere."""
+    numbers = [number for number, one in enumerate(parts.context.services) if one.foundation]
+    members = parts.context.members
+    chosen = np.isin(_ids(members, "number"), numbers)
+    found = np.zeros(parts.builder.states.assets, np.bool_)
+    found[np.searchsorted(parts.asset_key, _ids(members, "asset")[chosen])] = True
+    return found
 
 
 def _ties(parts: _Parts) -> None:

@@ -142,7 +142,7 @@ def label(facts: pa.Table, policy: Policy) -> pa.Table:
 
 
 def due(rule: str, facts: pa.Table, policy: Policy) -> pa.Table:
-    """Return `row`, `due` (DATE or NULL), `due_rule`, and `due_if_bad`: the date if the open questions go badly.
+    """Return `row`, `due` (DATE or NULL), `due_rule`, and `due_if_bad`: `due` if open questions go badly.
 
     `rule` is a section of obligations.toml (`own` or `bod_26_04`; dashes are fine). `facts` has the
     columns of `label` and kev (bool or NULL), kev_at, impact (partial, total or NULL) and first_seen.
@@ -152,7 +152,11 @@ def due(rule: str, facts: pa.Table, policy: Policy) -> pa.Table:
     section = rule.replace("-", "_")
     title = policy.text(f"obligations.{section}.title").replace("'", "''")
     bod = section == "bod_26_04"
-    start = "CASE WHEN f.kev AND f.kev_at > f.first_seen THEN f.kev_at ELSE f.first_seen END" if bod else "f.first_seen"
+    start = (
+        "CASE WHEN f.kev AND f.kev_at > f.first_seen THEN f.kev_at ELSE f.first_seen END"
+        if bod
+        else "f.first_seen"
+    )
     days = _days(section, policy)
     whens = " ".join(f"WHEN '{outcome}' THEN {number}" for outcome, number in days.items())
     dates = {
@@ -172,7 +176,12 @@ def due(rule: str, facts: pa.Table, policy: Policy) -> pa.Table:
 def _days(section: str, policy: Policy) -> dict[str, int]:
     found = {name: round(one.value) for name, one in policy.numbers(f"obligations.{section}").items()}
     if section == "bod_26_04":
-        return {BOD[1]: found["sixty"], BOD[2]: found["fourteen"], BOD[3]: found["three"], BOD[4]: found["three"]}
+        return {
+            BOD[1]: found["sixty"],
+            BOD[2]: found["fourteen"],
+            BOD[3]: found["three"],
+            BOD[4]: found["three"],
+        }
     return {name.replace("_", "-"): number for name, number in found.items()}
 
 

@@ -80,7 +80,9 @@ STATED_OTHERWISE = {
 }
 NOT_EXPRESSED = {
     "nb_occurences", "service", "severity_justification", "epss_percentile", "impact", "active",
-    "verified", "false_p", "out_of_scope", "duplicate", "is_mitigated", "fix_available", "unique_id_from_tool", "thread_id",
+    "verified", "false_p", "out_of_scope", "duplicate", "is_mitigated", "fix_available",
+    "unique_id_from_tool",
+    "thread_id",
     "scanner_confidence", "name", "type", "version", "description", "dynamic_tool", "static_tool",
 }  # fmt: skip
 

@@ -65,7 +65,7 @@ def test_bytes_changed_anywhere(name: str, data: st.DataObject) -> None:
     attempt(name, bytes(whole))
 
 
-ODD = st.sampled_from(
+ODD: st.SearchStrategy[object] = st.sampled_from(
     [
         None,
         True,
@@ -134,6 +134,22 @@ def test_a_bomb_of_brackets(name: str, opening: bytes) -> None:
     assert isinstance(attempt(name, opening * 4_000), BadReport)
     closed = opening * 4_000 + b"1" + (b"]" if opening == b"[" else b"}") * 4_000
     attempt(name, closed)
+
+
+@pytest.mark.parametrize("name", [name for name in ONE_DOCUMENT if name not in ("zap", "cyclonedx_xml")])
+@pytest.mark.parametrize("depth", [50, 300, 600, 900])
+def test_a_deep_value_in_any_field(name: str, depth: int) -> None:
+    document = json.loads(SAMPLES[name])
+    deep = "[" * depth + "]" * depth
+    for path in _places(document):
+        *above, last = path
+        inner = document
+        for step in above:
+            inner = inner[step]
+        held, inner[last] = inner[last], "DEEP"
+        text = json.dumps(document).replace('"DEEP"', deep)
+        inner[last] = held
+        attempt(name, text.encode())
 
 
 @pytest.mark.parametrize("name", ["zap", "cyclonedx_xml"])

@@ -261,7 +261,8 @@ def test_both_forms_of_cyclonedx_say_the_same() -> None:
         ],
     }
     xml = b"""<bom xmlns="http://cyclonedx.org/schema/bom/1.4" serialNumber="urn:uuid:1"><components>
-      <component type="library" bom-ref="r"><name>a</name><version>1</version><purl>pkg:npm/a@1</purl></component>
+      <component type="library" bom-ref="r"><name>a</name><version>1</version>
+      <purl>pkg:npm/a@1</purl></component>
       </components><vulnerabilities><vulnerability><id>CVE-2099-0001</id><ratings><rating><score>7.5</score>
       <severity>high</severity><method>CVSSv31</method><vector>AV:N/AC:L</vector></rating></ratings>
       <cwes><cwe>79</cwe></cwes><affects><target><ref>r</ref></target></affects></vulnerability></vulnerabilities>

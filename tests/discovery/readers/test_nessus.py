@@ -122,7 +122,8 @@ def test_remembered_plugins_equal_plugins_read_one_by_one(rows: list[tuple[int, 
         cves = "".join(f"<cve>CVE-2024-{plugin:04d}</cve>" for _ in range(severity % 3))
         return (
             f'<ReportItem port="{plugin}" svc_name="x" protocol="tcp" severity="{severity}"'
-            f' pluginID="{plugin % 7}" pluginName="P{plugin}" pluginFamily="F">{cves}<solution>S{plugin}</solution>'
+            f' pluginID="{plugin % 7}" pluginName="P{plugin}" pluginFamily="F">{cves}'
+            f"<solution>S{plugin}</solution>"
             f"<plugin_output>{escape(output)}</plugin_output></ReportItem>"
         )
 

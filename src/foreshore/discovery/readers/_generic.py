@@ -12,6 +12,25 @@ from foreshore.discovery.readers._generic_columns import ABOUT, ASSETS, COLUMNS,
 from foreshore.facts import ExposureKind, Finding, Record, Severity, Sighting, Skipped
 
 _MOST_HELD = 200_000
+# columns that are the text of a field, and those that need more
+_TEXTS = frozenset(
+    {
+        "component_name", "version", "fixed_version", "fix", "resource", "method", "parameter", "path",
+        "context", "cvss_vector", "description", "solution", "evidence",
+    }
+)  # fmt: skip
+_CONVERTED: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "line": ("line", _naming.whole_number),
+    "cvss_score": ("cvss_score", _naming.score),
+    "epss": ("epss", _naming.number),
+    "cwe": ("cwes", _naming.cwes),
+    "proof": ("proof", lambda value: values.one_of(value, values.PROOFS, "unknown")),
+    "references": ("references", values.lines),
+    "instances": ("instances", lambda value: max(1, _naming.whole_number(value, 1))),
+    "tags": ("tags", values.tags),
+}
+_FLAGS = ("known_exploited", "ransomware_used")
+_TIMES = (("first_seen", "first_seen"), ("fixed_at", "fixed_at"), ("last_seen", "observed_at"))
 
 
 class Reading:
@@ -28,6 +47,12 @@ class Reading:
 
     def of(self, where: str, row: Mapping[str, Any]) -> Iterator[Record]:
         """Yield the assets of a row and its finding on each of them."""
+        try:
+            yield from self._of(where, row)
+        except RecursionError:
+            self._skip(Skipped(where, "nested too deeply"))
+
+    def _of(self, where: str, row: Mapping[str, Any]) -> Iterator[Record]:
         fields = self._fields(row)
         if not fields:
             self._skip(Skipped(where, "has none of the known columns"))
@@ -113,58 +138,40 @@ class Reading:
     # -- findings --
 
     def _finding(self, where: str, fields: dict[str, Any], asset: str) -> Finding:
-        get = fields.get
-        text = _naming.text
+        get, text = fields.get, _naming.text
         weaknesses = values.weaknesses(fields["weakness"]) if "weakness" in fields else ()
         title = text(get("title")).strip()
         rule = text(get("rule")).strip() or (weaknesses[0] if weaknesses else title)
-        urls = values.urls(get("url"))
-        url = urls[0] if urls and ("://" in urls[0] or "/" in urls[0]) else ""
-        port = _naming.port(get("port")) or (_naming.split_url(urls[0])[1] if urls else 0)
-        component = text(get("component"))
-        purl, plain, version = _naming.package(component) if component else ("", "", "")
-        fields_path = text(get("path"))
-        kind = self._kind(fields, weaknesses)
-        four = text(get("cvss4_vector"))
+        given: dict[str, Any] = {name: text(value) for name, value in fields.items() if name in _TEXTS}
+        for name, (field, convert) in _CONVERTED.items():
+            if name in fields:
+                given[field] = convert(fields[name])
+        for name, field in _TIMES:
+            if name in fields:
+                given[field] = self._time(where, fields[name])
+        if "url" in fields or "port" in fields or "protocol" in fields:
+            given |= _web(fields)
+        if "component" in fields:
+            given |= _software(fields)
+        if "cvss4_vector" in fields:
+            given["cvss_vector"] = text(fields["cvss4_vector"])
+            given["cvss_score"] = _naming.score(get("cvss4_score"))
+        if "impact" in fields:
+            given["description"] = "\n\n".join(
+                part for part in (text(get("description")), text(fields["impact"])) if part
+            )
+        flags = [name for name in _FLAGS if name in fields and values.true(fields[name])]
+        if flags:
+            given["tags"] = (*given.get("tags", ()), *flags)
         return Finding(
             asset=asset,
             rule=rule,
             title=title or rule,
             severity=self._severity(where, fields),
             weaknesses=weaknesses,
-            kind=kind,
-            component=purl or component,
-            component_name=text(get("component_name")) or plain,
-            version=text(get("version")) or version,
-            fixed_version=text(get("fixed_version")),
-            fix=text(get("fix")),
-            port=port,
-            protocol=text(get("protocol")).lower() or ("tcp" if port else ""),
-            resource=text(get("resource")),
-            url=url,
-            method=text(get("method")),
-            parameter=text(get("parameter")),
-            path=fields_path,
-            line=_naming.whole_number(get("line")) if "line" in fields else 0,
-            context=text(get("context")),
-            cvss_vector=four or text(get("cvss_vector")),
-            cvss_score=_naming.score(get("cvss4_score") if four else get("cvss_score")),
-            epss=_naming.number(get("epss")),
-            cwes=_naming.cwes(get("cwe")) if "cwe" in fields else (),
-            proof=values.one_of(get("proof"), values.PROOFS, "unknown"),  # type: ignore[arg-type]
+            kind=self._kind(fields, weaknesses),
             word=values.word(fields),
-            description="\n\n".join(part for part in (text(get("description")), text(get("impact"))) if part),
-            solution=text(get("solution")),
-            references=values.lines(get("references")),
-            evidence=text(get("evidence")),
-            instances=max(1, _naming.whole_number(get("instances"), len(urls) or 1)),
-            first_seen=self._time(where, get("first_seen")),
-            fixed_at=self._time(where, get("fixed_at")),
-            observed_at=self._time(where, get("last_seen")),
-            tags=(
-                *values.tags(get("tags")),
-                *(name for name in ("known_exploited", "ransomware_used") if values.true(get(name))),
-            ),
+            **given,
         )
 
     def _severity(self, where: str, fields: dict[str, Any]) -> Severity:
@@ -188,7 +195,7 @@ class Reading:
             self._skip(Skipped(f"{where}: severity", f"“{shown[:40]}” is no known severity: taken as info"))
 
     def _kind(self, fields: dict[str, Any], weaknesses: tuple[str, ...]) -> ExposureKind:
-        stated = values.one_of(fields.get("kind"), values.KINDS, "")
+        stated = values.one_of(fields["kind"], values.KINDS, "") if "kind" in fields else ""
         if stated:
             return stated  # type: ignore[return-value]
         if weaknesses and weaknesses[0].startswith(("CVE-", "GHSA-")):
@@ -205,3 +212,28 @@ class Reading:
             self._ambiguous = True
             self._skip(Skipped(f"{where}: date", f"{_naming.text(value)} {values.AMBIGUOUS}"))
         return found
+
+
+def _web(fields: dict[str, Any]) -> dict[str, Any]:
+    """Port and URL; several addresses on one host are instances of one finding."""
+    urls = values.urls(fields.get("url"))
+    port = _naming.port(fields.get("port")) or (_naming.split_url(urls[0])[1] if urls else 0)
+    protocol = _naming.text(fields.get("protocol")).lower()
+    found: dict[str, Any] = {"port": port, "protocol": protocol or ("tcp" if port else "")}
+    if urls and ("://" in urls[0] or "/" in urls[0]):
+        found["url"] = urls[0]
+    if "instances" not in fields and len(urls) > 1:
+        found["instances"] = len(urls)
+    return found
+
+
+def _software(fields: dict[str, Any]) -> dict[str, Any]:
+    """A component written as a purl says its name and version as well."""
+    written = _naming.text(fields["component"])
+    purl, plain, version = _naming.package(written)
+    found = {"component": purl or written}
+    if plain and "component_name" not in fields:
+        found["component_name"] = plain
+    if version and "version" not in fields:
+        found["version"] = version
+    return found

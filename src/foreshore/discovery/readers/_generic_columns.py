@@ -8,7 +8,7 @@ and underscores in names do not count.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     # the asset
@@ -116,6 +116,16 @@ def columns(names: Iterable[str]) -> set[str]:
 def enough(found: set[str]) -> bool:
     """Whether columns say enough to be findings, and are not just a list of assets or of rules."""
     named = bool(found & ASSETS)
-    return ("weakness" in found and (named or "severity" in found or "component_name" in found)) or (
-        bool(found & {"title", "rule"}) and "severity" in found
-    )
+    if found & {"title", "rule"} and "severity" in found:
+        return True
+    return "weakness" in found and (named or "component_name" in found or "title" in found)
+
+
+def fits(names: Collection[str]) -> bool:
+    """Whether a row with `names` is meant for these columns: it says enough, and we know most of its names.
+
+    A report of another tool may share a few names with us; to read it by those few would lose the rest.
+    """
+    named = [name for name in names if name]
+    found = [one for name in named if (one := OF.get(fold(name)))]
+    return enough(set(found)) and 2 * len(found) > len(named)

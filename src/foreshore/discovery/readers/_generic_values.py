@@ -29,7 +29,7 @@ AMBIGUOUS = "is a date that can be read two ways: write year-month-day"
 
 @lru_cache(maxsize=16384)
 def time(value: str) -> tuple[datetime | None, bool]:
-    """(the time in UTC, whether it could be read two ways); a number above 12 tells the day from the month."""
+    """(the time in UTC, whether it could be read two ways); a number above 12 tells day from month."""
     found = _SLASHED.match(value.strip())
     if found is None:
         return _naming.moment(value)[0], False

@@ -61,6 +61,11 @@ def text(value: object) -> str:
     return str(value)
 
 
+def texts(value: object) -> list[str]:
+    """The texts of a list, other members left out; nothing where `value` is no list."""
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+
+
 def number(value: object) -> float | None:
     """A finite number where `value` is or spells one."""
     if isinstance(value, bool) or value is None:
@@ -147,6 +152,8 @@ def weakness(identifier: str) -> tuple[str, ...]:
 
 def cwes(values: Iterable[object] | object) -> tuple[int, ...]:
     """CWE numbers from `CWE-79`, `79`, 79 or lists of them; 0 and words that are none are left out."""
+    if type(values) is int:
+        return (values,) if 0 < values < 100_000 else ()
     if isinstance(values, (str, int, float)):
         values = re.split(r"[,;|\s]+", values) if isinstance(values, str) else (values,)
     if not isinstance(values, Iterable):

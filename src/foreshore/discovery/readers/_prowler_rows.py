@@ -199,7 +199,7 @@ def _third(where: str, one: Mapping[str, Any]) -> Row:
         region=text("Region") or text("Location"),
         account=text("AccountId") or text("Subscription") or text("ProjectId"),
         tags=_pairs(one.get("ResourceTags")),
-        categories=tuple(word for word in one.get("Categories") or () if isinstance(word, str)),
+        categories=tuple(_naming.texts(one.get("Categories"))),
         description=text("Description"),
         risk=text("Risk"),
         remediation=_naming.text(fix.get("Text")),
@@ -213,9 +213,7 @@ def _ocsf(where: str, one: Mapping[str, Any]) -> list[Row]:
     about, info = _mapping(one.get("metadata")), _mapping(one.get("finding_info"))
     cloud, fix = _mapping(one.get("cloud")), _mapping(one.get("remediation"))
     account, extra = _mapping(cloud.get("account")), _mapping(one.get("unmapped"))
-    links = [
-        link for link in fix.get("references") or () if isinstance(link, str) and link.startswith("http")
-    ]
+    links = [link for link in _naming.texts(fix.get("references")) if link.startswith("http")]
     stamp = next(
         (
             text
@@ -231,7 +229,8 @@ def _ocsf(where: str, one: Mapping[str, Any]) -> list[Row]:
     )
     categories = extra.get("categories")
     found = []
-    for resource in [one for one in one.get("resources") or () if isinstance(one, dict)] or [{}]:
+    listed = one.get("resources")
+    for resource in [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else [{}]:
         group = _mapping(resource.get("group"))
         found.append(
             Row(
@@ -251,9 +250,7 @@ def _ocsf(where: str, one: Mapping[str, Any]) -> list[Row]:
                 account=_naming.text(account.get("uid")) or _naming.text(about.get("tenant_uid")),
                 account_name=_naming.text(account.get("name")),
                 tags=_pairs(resource.get("labels")),
-                categories=tuple(word for word in categories if isinstance(word, str))
-                if isinstance(categories, list)
-                else _words(_naming.text(categories)),
+                categories=tuple(_naming.texts(categories)) or _words(_naming.text(categories)),
                 description=_naming.text(info.get("desc")),
                 risk=_naming.text(one.get("risk_details")),
                 remediation=_naming.text(fix.get("desc")),
@@ -287,19 +284,13 @@ def _words(value: str) -> tuple[str, ...]:
 
 def _pairs(value: Any) -> tuple[str, ...]:
     """Tags as `key=value`, from a mapping, a list of them or of `key:value`, or text with bars between."""
-    if isinstance(value, dict):
-        return tuple(f"{key}={_naming.text(text)}" for key, text in value.items())
-    if isinstance(value, list):
-        found: list[str] = []
-        for one in value:
-            if isinstance(one, dict) and "Key" in one:
-                found.append(f"{_naming.text(one['Key'])}={_naming.text(one.get('Value'))}")
-            else:
-                found.extend(_pairs(one))
-        return tuple(found)
-    text = _naming.text(value)
-    return tuple(
-        part.strip().replace(":", "=", 1) if "=" not in part else part.strip()
-        for part in text.split(" | ")
-        if part.strip()
-    )
+    found: list[str] = []
+    for one in value if isinstance(value, list) else [value]:
+        if isinstance(one, dict) and "Key" in one:
+            found.append(f"{_naming.text(one['Key'])}={_naming.text(one.get('Value'))}")
+        elif isinstance(one, dict):
+            found.extend(f"{key}={_naming.text(text)}" for key, text in one.items())
+        else:
+            parts = (part.strip() for part in _naming.text(one).split(" | "))
+            found.extend(part if "=" in part else part.replace(":", "=", 1) for part in parts if part)
+    return tuple(found)

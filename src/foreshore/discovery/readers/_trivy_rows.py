@@ -290,8 +290,8 @@ def _modified(asset: str, target: str, kind: str, changed: _Modified, lists: boo
         return
     try:
         row = msgspec.convert(changed.Finding, _Vulnerability, strict=False)
-    except msgspec.ValidationError as error:
-        yield Skipped(f"{target}: modified finding", str(error))
+    except (msgspec.ValidationError, RecursionError) as error:
+        yield Skipped(f"{target}: modified finding", _decoding.why(error))
         return
     status = _naming.text(changed.Status)
     found = _vulnerability(asset, target, kind, row, lists)

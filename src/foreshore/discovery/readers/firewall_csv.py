@@ -37,9 +37,9 @@ class FirewallCSV:
 
     Columns, in any order and letter case: `source` and `destination` (an address, a range such as
     10.0.0.0/8 or 10.0.0.1-10.0.0.9, the name of a zone of the scope, `internet` or `any`; several
-    separated by blanks, commas or semicolons), `ports` (80, 8000-8100, https; several likewise;
-    empty or `any`: all), `protocol` (tcp, udp, any), `action` (allow or deny), and if rules are tried in order
-    `order`; `comment` and `enabled` where there are. Each source and destination gives one relation.
+    separated by blanks, commas or semicolons), `ports` (80, 8000-8100, https; several likewise; empty
+    or `any`: all), `protocol` (tcp, udp, any), `action` (allow or deny), and if rules are tried in
+    order `order`; `comment` and `enabled` where there are. Each pair of ends gives one relation.
     """
 
     version: int = 1

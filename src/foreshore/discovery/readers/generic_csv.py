@@ -21,9 +21,7 @@ class GenericCsv:
 
     def sniff(self, head: bytes) -> bool:
         """Whether the first row of `head` has columns that make findings."""
-        return any(
-            _generic_columns.enough(_generic_columns.columns(line)) for line in csvrows.header_lines(head)[:1]
-        )
+        return any(_generic_columns.fits(line) for line in csvrows.header_lines(head)[:1])
 
     def read(self, report: facts.Report) -> Iterator[Record]:
         """Yield the run, assets each once, and one finding for each row and asset."""

@@ -5,6 +5,7 @@ A list of objects, an object with a list `findings`, or one object per line.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,8 +20,10 @@ from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import Record, RunSeen, Skipped
 
-_FINDINGS = re.compile(r'"findings"\s*:\s*\[')
-_KEY = re.compile(r'"([A-Za-z][\w .-]{0,40})"\s*:')
+_FINDINGS = re.compile(r'"findings"\s*:\s*\[\s*')
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
+_KEY = re.compile(r'"([A-Za-z][\w .-]{0,40})"\s*:\s*(?=["\d-]|true|false|null)')
+_ABOUT = frozenset({"name", "title", "type", "version", "description", "generated", "date"})
 _EMPTY = re.compile(r"\s*\[\s*\]\s*$")
 
 
@@ -49,19 +52,24 @@ class GenericJson:
         opening = reports.decode_head(head)
         if _EMPTY.fullmatch(opening):
             return True
-        if opening.lstrip()[:1] not in ("{", "["):
+        start = opening.lstrip()
+        if start.startswith("["):
+            return _fits(start[1:].lstrip())
+        if not start.startswith("{"):
             return False
-        if opening.lstrip()[0] == "{" and _FINDINGS.search(opening):
-            return '"title"' in opening or _generic_columns.enough(
-                _generic_columns.columns(_KEY.findall(opening))
-            )
-        return _generic_columns.enough(_generic_columns.columns(_first_keys(opening)))
+        found = _FINDINGS.search(start)
+        if found is not None and _at_top(start[: found.start()]):
+            rest = start[found.end() :]
+            return _fits(rest) if rest[:1] != "]" else set(_KEY.findall(start)) <= _ABOUT
+        first = start.split("\n", 1)[0]
+        return first.rstrip().endswith("}") and _fits(first)
 
     def read(self, report: facts.Report) -> Iterator[Record]:
         """Yield the run, assets each once, and one finding for each object and asset."""
         skipped: list[Skipped] = []
         opening = reports.decode_head(report.head).lstrip()
-        if opening.startswith("{") and '"findings"' in opening:
+        found = _FINDINGS.search(opening)
+        if opening.startswith("{") and found is not None and _at_top(opening[: found.start()]):
             document = _decoding.whole(report, _DECODER)
             if document.findings is None:
                 raise BadReport(
@@ -86,11 +94,30 @@ class GenericJson:
         yield from skipped
 
 
-def _first_keys(opening: str) -> list[str]:
-    """The names in the first object, as far as it goes without an object inside."""
-    start = opening.find("{")
-    end = opening.find("}", start)
-    return _KEY.findall(opening[start : end if end > 0 else len(opening)])
+def _at_top(before: str) -> bool:
+    """Whether a key after `before` is one of the outermost object."""
+    bare = _STRING.sub("", before)
+    return bare.count("{") == 1 and not {"}", "[", "]"} & set(bare)
+
+
+def _fits(text: str) -> bool:
+    """Whether the object that `text` begins with has mostly fields of ours, and plain values in them."""
+    if not text.startswith("{"):
+        return False
+    try:
+        first, _end = json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError):
+        # longer than the beginning of a file: by its names with plain values, as far as it is seen
+        return _generic_columns.fits(list(dict.fromkeys(_KEY.findall(text))))
+    plain = [name for name, value in first.items() if not _nested(name, value)]
+    return _generic_columns.fits([*plain, *["{}"] * (len(first) - len(plain))])
+
+
+def _nested(name: str, value: object) -> bool:
+    """Whether a value is an object, or a list of them where ours is not one of addresses."""
+    if isinstance(value, list):
+        return any(isinstance(one, dict) for one in value) and _generic_columns.columns([name]) != {"url"}
+    return isinstance(value, dict)
 
 
 def _run(document: _Document) -> RunSeen:

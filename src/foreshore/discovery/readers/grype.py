@@ -19,7 +19,7 @@ from foreshore.errors import BadReport
 from foreshore.facts import Finding, Proof, Record, RunSeen, Sighting, Skipped, Word
 
 _LISTS = re.compile(r'"(matches|ignoredMatches)"\s*:')
-_MARKERS = re.compile(r'"(matchDetails|relatedVulnerabilities|artifact)"\s*:|"name"\s*:\s*"grype"')
+_MARKERS = re.compile(r'"(vulnerability|relatedVulnerabilities)"\s*:|"name"\s*:\s*"grype"')
 
 
 class _Metrics(msgspec.Struct, gc=False):
@@ -180,8 +180,8 @@ def _sighting(document: _Document) -> Sighting:
     target = source.target
     if isinstance(target, dict):
         name = _naming.text(target.get("userInput"))
-        tags = [_naming.text(one) for one in target.get("tags") or () if isinstance(one, str)]
-        digests = [one for one in target.get("repoDigests") or () if isinstance(one, str)]
+        tags = _naming.texts(target.get("tags"))
+        digests = _naming.texts(target.get("repoDigests"))
         image_id = _naming.text(target.get("imageID"))
         identifiers = _naming.image_identifiers(
             [*tags, name], [*digests, _naming.text(target.get("manifestDigest")), image_id]

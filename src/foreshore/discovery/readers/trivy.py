@@ -287,7 +287,7 @@ def _metadata(value: Any) -> list[_Metadata]:
     for one in values:
         try:
             found.append(msgspec.convert(one or {}, _Metadata, strict=False))
-        except msgspec.ValidationError:
+        except (msgspec.ValidationError, RecursionError):
             continue
     return found
 

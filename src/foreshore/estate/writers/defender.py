@@ -101,9 +101,10 @@ def _machine(host: Host, when: datetime) -> dict[str, object]:
 def _software(flaw: Flaw, host: Host) -> tuple[str, str, str]:
     """Vendor, product and version in Defender's own spelling."""
     version = catalogue.SYSTEMS[host.os][0].rsplit(" ", 1)[-1] if flaw.month else flaw.version
-    vendor = flaw.vendor.lower().replace(" ", "_")
-    product = catalogue.SYSTEMS[host.os][2].split(":")[3] if flaw.month else flaw.product
-    return vendor, product.lower().replace(" ", "_"), version
+    if flaw.month:
+        return "microsoft", catalogue.SYSTEMS[host.os][2].split(":")[3], version
+    _, _, _, vendor, product = flaw.cpe.split(":")
+    return vendor, product, version
 
 
 def _vulnerability(host: Host, flaw: Flaw) -> dict[str, object]:

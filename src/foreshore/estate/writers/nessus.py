@@ -44,6 +44,7 @@ class Item:
     cpe: str = ""
     kb: str = ""
     published: str = ""
+    inside: bool = False  # found by looking inside, not at the port it is reported on
 
 
 def items(host: Host) -> list[Item]:
@@ -98,7 +99,8 @@ def _weak(plugin: int, port: int, flaws: list[Flaw], host: Host) -> Item:
         description=f"The {worst.product} on the remote host is affected by:\n\n{titles}",
         solution=fix, output=_output(worst, update), score=worst.score, vector=worst.vector,
         cves=tuple(flaw.cve for flaw in flaws), cwes=tuple(sorted({flaw.cwe for flaw in flaws})),
-        cpe=worst.cpe.replace("cpe:2.3:", "cpe:/"), kb=update.removeprefix("KB"), published=worst.published,
+        cpe=catalogue.SYSTEMS[host.os][2] if worst.month else worst.cpe.replace("cpe:2.3:", "cpe:/"),
+        inside=not worst.port or port != worst.port, kb=update.removeprefix("KB"), published=worst.published,
     )  # fmt: skip
 
 
@@ -283,7 +285,7 @@ def _children(item: Item) -> Iterator[tuple[str, str]]:
     yield "plugin_modification_date", "2025/08/20"
     yield "plugin_name", item.name
     yield "plugin_publication_date", (item.published or "2020-01-15").replace("-", "/")
-    yield "plugin_type", "remote" if item.port else "local"
+    yield "plugin_type", "local" if item.inside or not item.port else "remote"
     yield "risk_factor", _RISK[item.severity]
     yield "script_version", "1.4"
     yield "solution", item.solution

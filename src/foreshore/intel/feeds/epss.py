@@ -65,7 +65,10 @@ def _columns(body: Body, *, skip: int) -> pa.Table:
             )
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
         raise BadFeed(f"it is not a table of scores: {error}", where=body.name) from error
-    bad = pc.or_kleene(pc.is_null(table["epss"]), pc.invert(pc.and_(pc.greater_equal(table["epss"], 0.0), pc.less_equal(table["epss"], 1.0))))  # fmt: skip
+    bad = pc.or_kleene(
+        pc.is_null(table["epss"]),
+        pc.invert(pc.and_(pc.greater_equal(table["epss"], 0.0), pc.less_equal(table["epss"], 1.0))),
+    )
     if pc.any(bad).as_py():
         raise BadFeed("a score is missing or not between 0 and 1", where=body.name, hint="download it again")
     return table

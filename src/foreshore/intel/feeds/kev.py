@@ -51,7 +51,9 @@ def _catalogue(catalogue: Any, rows: Rows, wanted: Wanted, where: str) -> None:
         raise BadFeed("the catalogue has no list of vulnerabilities or no release date", where=where)
     if catalogue.get("count") not in (None, len(entries)):
         raise BadFeed(
-            f"it says {catalogue['count']} entries and has {len(entries)}", where=where, hint="download it again"
+            f"it says {catalogue['count']} entries and has {len(entries)}",
+            where=where,
+            hint="download it again",
         )
     rows.date(released)
     for entry in entries:

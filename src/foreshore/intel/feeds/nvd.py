@@ -52,7 +52,6 @@ def _new(cve: dict[str, Any], rows: Rows, wanted: Wanted) -> None:
     rows.date(when)
     if not wants(name, wanted):
         return
-    assert isinstance(name, str)
     _published(rows, name, cve.get("published"))
     if str(cve.get("vulnStatus", "")).lower() == "rejected":
         rows.add(name, "rejected", when, value=1)

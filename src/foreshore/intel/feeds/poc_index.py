@@ -12,7 +12,6 @@ from foreshore.intel.body import Body
 from foreshore.intel.rows import Rows, Wanted, moment, wants
 from foreshore.intel.tables import lines
 
-
 _DATED = re.compile(r"n_ref\w*_asof_(\d{4}-\d{2}-\d{2})\Z")
 
 

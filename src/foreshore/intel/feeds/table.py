@@ -13,9 +13,20 @@ from foreshore.intel.rows import CVE, SCHEMA, Rows, Wanted, moment
 from foreshore.intel.tables import lines
 
 KINDS = (
-    "cvss", "epss", "kev", "ransomware", "exploit_poc", "exploit_weaponized", "ssvc_exploitation",
-    "ssvc_automatable", "ssvc_impact", "cwe", "published", "rejected", "description",
-)  # fmt: skip
+    "cvss",
+    "epss",
+    "kev",
+    "ransomware",
+    "exploit_poc",
+    "exploit_weaponized",
+    "ssvc_exploitation",
+    "ssvc_automatable",
+    "ssvc_impact",
+    "cwe",
+    "published",
+    "rejected",
+    "description",
+)
 _HEADING = ",".join(SCHEMA.names).encode()
 
 
@@ -59,7 +70,9 @@ def _line(line: dict[str, str], rows: Rows, wanted: Wanted, where: str) -> None:
     rows.date(when)
     # A team may speak of names that are no CVEs; they are few, and kept whether present or not.
     if wanted is None or weakness in wanted or not CVE.match(weakness):
-        rows.add(weakness, kind, when, value=value, text=line["text"], model=line["model"], source=line["source"])
+        rows.add(
+            weakness, kind, when, value=value, text=line["text"], model=line["model"], source=line["source"]
+        )
 
 
 PLUGIN = Table()
