@@ -99,7 +99,7 @@ def test_an_effort_of_one_changes_nothing(chance: float) -> None:
     assert likelihood.with_effort(np.array([chance]), 1.0)[0] == pytest.approx(chance, abs=1e-12)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1), st.sampled_from([*MATURITY, "unknown"])), min_size=2, max_size=12))
 def test_usable_is_bounded_and_the_stronger_of_both_alone(evidence: list[tuple[float, str]]) -> None:
     both = with_signals(*({"epss": epss, "exploit": exploit} for epss, exploit in evidence))
@@ -112,7 +112,7 @@ def test_usable_is_bounded_and_the_stronger_of_both_alone(evidence: list[tuple[f
             assert row["usable_high"] == max(first["usable_high"], second["usable_high"])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=20), st.sampled_from([*MATURITY, "unknown"]))
 def test_more_epss_never_means_less_usable(scores: list[float], exploit: str) -> None:
     rows = with_signals(*({"epss": score, "exploit": exploit} for score in sorted(scores)))
@@ -121,7 +121,7 @@ def test_more_epss_never_means_less_usable(scores: list[float], exploit: str) ->
         assert found == sorted(found)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.none() | st.floats(0, 1))
 def test_riper_exploits_never_mean_less_usable(epss: float | None) -> None:
     rows = with_signals(*({"epss": epss, "exploit": exploit} for exploit in MATURITY))
@@ -316,7 +316,7 @@ def test_nothing_gives_nothing() -> None:
     assert (len(found), found.schema) == (0, likelihood.SCHEMA)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     st.lists(
         st.tuples(st.text(max_size=40), st.text(max_size=20), st.integers(0, 4)), min_size=1, max_size=10

@@ -198,7 +198,7 @@ def life_of(looks: Sequence[life.Look], claims: Sequence[datetime] = ()) -> list
         if now and not opened:
             past = any(kind in ("opened", "fixed") for _at, kind in events)
             events.append((at, "reopened" if past else "opened"))
-        elif opened and not now:
+        elif not now and (opened or not events):
             if claimed is not None:
                 events.remove((claimed, "claimed"))
             events.append((claimed or at, "fixed"))
@@ -353,6 +353,7 @@ def ordered(
 
 
 RELAXED = settings(
+    parent=settings.get_profile(settings._current_profile),
     deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 

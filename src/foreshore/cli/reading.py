@@ -88,7 +88,7 @@ def moved(
 
     Example: foreshore moved
     """
-    from foreshore.prioritization import moves
+    from foreshore.query import moves
 
     found = moves.from_serving(open_workspace(workspace), top)
     if json:

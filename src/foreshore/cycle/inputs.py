@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 from collections.abc import Callable
 from datetime import datetime
@@ -11,8 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from foreshore import decisions, facts, policy
-from foreshore.prioritization.modelled import shipped_attackers
-from foreshore.scoping import applying
+from foreshore.cycle import scopes
 
 if TYPE_CHECKING:
     from foreshore.store.ducklake import Lake
@@ -34,7 +32,7 @@ def read(workspace: Workspace, lake: Lake, as_of: datetime, say: Say) -> Inputs:
     """Return what is in force; a changed scope.yaml is applied first, and said."""
     rules = policy.load(workspace.policy_dir)
     with decisions.open(workspace) as opened:
-        scope = _scope(workspace, opened, rules, say)
+        scope = scopes.taken(workspace, opened, rules, say)
         words = opened.effective(as_of, aliases(lake))
     return Inputs(scope, rules, tuple(words), digest_of(scope))
 
@@ -43,22 +41,6 @@ def aliases(lake: Lake) -> dict[int, int]:
     """Return where the ids of exposures lead that were renamed or merged."""
     table = lake.sql("select exposure, canonical from exposure_now")
     return dict(zip(table.column("exposure").to_pylist(), table.column("canonical").to_pylist(), strict=True))
-
-
-def _scope(
-    workspace: Workspace, opened: decisions.opened.Decisions, rules: policy.Policy, say: Say
-) -> facts.Scope:
-    if workspace.scope_file.exists():
-        text = workspace.scope_file.read_text(encoding="utf-8")
-        applied = applying.apply(
-            opened, text, author=getpass.getuser(), shipped=shipped_attackers(rules),
-            obligations=rules.names("obligations"),
-        )  # fmt: skip
-        if applied.new and len(opened.scope_versions()) > 1:
-            say("scope.yaml has changed and is applied: " + "; ".join(applied.difference[:3]))
-        return applied.scope
-    current = opened.current_scope()
-    return current.scope if current else facts.Scope(organization=workspace.root.resolve().name)
 
 
 def digest_of(scope: facts.Scope) -> str:

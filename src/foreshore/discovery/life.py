@@ -134,8 +134,8 @@ class _Life:
         is_open = here >= gone
         if is_open and not self.open:
             self._opened(look)
-        elif self.open and not is_open:
-            self._fixed(look)
+        elif not is_open and (self.open or not self.events):
+            self._fixed(look)  # also what was fixed when it was first reported
         elif is_open and look.present and not look.fixed and self.claim is not None:
             self.claim = None
             self._say(look.at, "reopened", look, "still there after it was claimed fixed")

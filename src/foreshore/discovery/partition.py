@@ -207,13 +207,11 @@ def _groups(
 
     taken = np.isin(numbers, members)
     gids, numbers = gids[taken], numbers[taken]
-    edges = np.flatnonzero(np.r_[True, gids[1:] != gids[:-1]]) if len(gids) else np.zeros(0, np.int64)
-    names = dict(
-        (gid, (kind, value))
-        for gid, kind, value in connection.execute(
-            "SELECT DISTINCT gid, kind, value FROM pi_group JOIN pi_member USING (num)"
-        ).fetchall()
-    )
+    if not len(gids):
+        return []  # an atom that contradicts itself, alone
+    edges = np.flatnonzero(np.r_[True, gids[1:] != gids[:-1]])
+    rows = connection.execute("SELECT DISTINCT gid, kind, value FROM pi_group JOIN pi_member USING (num)").fetchall()
+    names = {gid: (kind, value) for gid, kind, value in rows}
     groups = []
     for start, stop in zip(edges, np.r_[edges[1:], len(gids)], strict=True):
         kind, value = names[int(gids[start])]

@@ -15,6 +15,8 @@ from typing import Any
 
 from foreshore import keys
 from foreshore.mobilization.actions import Action
+from foreshore.query.safe import cell as safe_cell
+from foreshore.query.safe import markdown as safe_markdown
 
 REPLIES = (
     ("done", "it is fixed; the next scan will check it"),
@@ -23,20 +25,7 @@ REPLIES = (
     ("cannot because …", "what stands in the way"),
     ("need until …", "a date, and why"),
 )
-_MARKS = re.compile(r"([\\`*_{}\[\]<>#|!~])")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _REBOOT = re.compile(r"(?i)windows|kb\d{6,}|kernel|linux-image|firmware|hypervisor|esxi")
-
-
-def safe_markdown(text: str) -> str:
-    """Escape Markdown and HTML marks, and put everything on one line."""
-    return _MARKS.sub(r"\\\1", " ".join(str(text).split()))
-
-
-def safe_cell(value: object) -> str:
-    """Return the value as text that no spreadsheet takes for a formula."""
-    text = "" if value is None else str(value)
-    return "'" + text if text.startswith(_FORMULA) else text
 
 
 def content(action: Action) -> dict[str, Any]:

@@ -15,16 +15,34 @@ if TYPE_CHECKING:
     from foreshore.workspace import Workspace
 
 _BATCH = 5000
-_DISMISSED = ", ".join(f"'{word}'" for word in facts.DISMISSALS)
+DISMISSED = ", ".join(f"'{word}'" for word in facts.DISMISSALS)
+# The served exposures with what was decided since; needs the table that `overlay` registers.
+LAID = f"""
+    select e.* replace (
+        coalesce(o.disposition, nullif(e.disposition, '')) as disposition,
+        coalesce(o.because, e.disposition_because) as disposition_because,
+        case when o.disposition in ({DISMISSED}) then null
+             when o.disposition in ('accepted', 'mitigated') then 'accepted'
+             when o.withdrawn and e.treatment is null then 'unknown' else e.treatment end as treatment)
+    from exposures e left join overlay o on o.exposure = e.exposure
+"""
 # Rows in the canonical order; what a person dismissed comes last, with the person's word.
 _EXPOSURES = f"""
     with laid as (
         select e.* replace (
-            coalesce(o.disposition, nullif(e.disposition, '')) as disposition,
-            coalesce(o.because, e.disposition_because) as disposition_because,
+            case when o.withdrawn then null else coalesce(o.disposition, nullif(e.disposition, '')) end
+                as disposition,
+            case when o.withdrawn then null else coalesce(o.because, e.disposition_because) end
+                as disposition_because,
+            case when o.claimed then 'pending_verification' else e.state end as state,
             case when o.disposition in ({_DISMISSED}) then null
                  when o.disposition in ('accepted', 'mitigated') then 'accepted'
-                 when o.withdrawn and e.treatment is null then 'unknown' else e.treatment end as treatment)
+                 when o.withdrawn and coalesce(e.treatment, 'accepted') = 'accepted' then 'unknown'
+                 else e.treatment end as treatment,
+            case when o.withdrawn then 'What a person decided has ended; the next cycle says what to do.'
+                 when o.disposition is not null
+                    then 'A person decided “' || replace(o.disposition, '_', ' ') || '”: ' || o.because
+                 else e.reason end as reason)
         from exposures e left join overlay o on o.exposure = e.exposure
     )
     select * from laid where ({{where}})
@@ -33,41 +51,74 @@ _EXPOSURES = f"""
 
 
 def overlay(workspace: Workspace, connection: duckdb.DuckDBPyConnection) -> None:
-    """Register table `overlay`: decisions made or withdrawn since the served cycle read them."""
+    """Register table `overlay`: decisions made, ended or withdrawn since the served cycle read them.
+
+    Decisions count on the id that the served cycle knows, whichever of its ids they were made on.
+    """
     import pyarrow as pa
 
-    rows: dict[int, dict[str, Any]] = {}
+    rows: list[dict[str, Any]] = []
     if workspace.decisions_file.exists():
-        from foreshore import decisions
-
         found = connection.execute("select known_at from cycle").fetchone()
         read_at = found[0] if found else datetime(1970, 1, 1)  # noqa: DTZ001 tables hold naive UTC
-        with decisions.open(workspace) as opened:
-            words = opened.effective(datetime.now(UTC))
-        held = dict(
-            connection.execute(
-                "select exposure, disposition from exposures where disposition <> ''"
-            ).fetchall()
-        )
+        words = _words(workspace, connection)
+        held = connection.execute("select exposure from exposures where disposition <> ''").fetchall()
+        spoken = {word.exposure for word in words}
         for word in words:
-            held.pop(word.exposure, None)
-            if word.decided_at.replace(tzinfo=None) > read_at and word.disposition != "claimed_fixed":
-                rows[word.exposure] = {
-                    "disposition": word.disposition,
-                    "because": word.because,
-                    "withdrawn": False,
-                }
-        for exposure in held:
-            rows[exposure] = {"disposition": "", "because": "", "withdrawn": True}
-    table = pa.table(
-        {
-            "exposure": pa.array(list(rows), pa.int64()),
-            "disposition": pa.array([row["disposition"] for row in rows.values()], pa.string()),
-            "because": pa.array([row["because"] for row in rows.values()], pa.string()),
-            "withdrawn": pa.array([row["withdrawn"] for row in rows.values()], pa.bool_()),
-        }
-    )
-    connection.register("overlay", table)
+            if word.decided_at.replace(tzinfo=None) > read_at:
+                claimed = word.disposition == "claimed_fixed"
+                said = None if claimed else word.disposition
+                rows.append(_laid(word.exposure, said, word.because, claimed=claimed))
+        rows += [_laid(key, None, "", withdrawn=True) for (key,) in held if key not in spoken]
+    schema = pa.schema([
+        ("exposure", pa.int64()), ("disposition", pa.string()), ("because", pa.string()),
+        ("withdrawn", pa.bool_()), ("claimed", pa.bool_()),
+    ])  # fmt: skip
+    connection.register("overlay", pa.Table.from_pylist(rows, schema=schema))
+
+
+def _laid(
+    key: int, said: str | None, because: str, *, withdrawn: bool = False, claimed: bool = False
+) -> dict[str, Any]:
+    return {
+        "exposure": key, "disposition": said, "because": because if said else None, "withdrawn": withdrawn,
+        "claimed": claimed,
+    }  # fmt: skip
+
+
+def _words(workspace: Workspace, connection: duckdb.DuckDBPyConnection) -> list[facts.Decision]:
+    """Return the decisions that count now, each on an id of the served exposures where it has one."""
+    from foreshore import decisions
+
+    with decisions.open(workspace) as opened:
+        words = opened.effective(datetime.now(UTC))
+        if len(_served(connection, [word.exposure for word in words])) == len(words):
+            return words
+        renamed = _renamed(workspace)
+        known = _served(connection, [*renamed.values(), *renamed])
+        return opened.effective(
+            datetime.now(UTC), {old: new for old, new in renamed.items() if new in known or old not in known}
+        )
+
+
+def _served(connection: duckdb.DuckDBPyConnection, keys_asked: list[int]) -> set[int]:
+    import pyarrow as pa
+
+    asked = pa.table({"exposure": pa.array(sorted(set(keys_asked)), pa.int64())})
+    connection.register("asked", asked)
+    try:
+        return {key for (key,) in connection.execute("select exposure from exposures semi join asked using (exposure)").fetchall()}
+    finally:
+        connection.unregister("asked")
+
+
+def _renamed(workspace: Workspace) -> dict[int, int]:
+    """Return where the ids of exposures lead that were renamed or merged."""
+    from foreshore.store import open_lake
+
+    with open_lake(workspace, read_only=True) as lake:
+        table = lake.sql("select exposure, canonical from exposure_now")
+    return dict(zip(table.column("exposure").to_pylist(), table.column("canonical").to_pylist(), strict=True))
 
 
 def exposures(
@@ -93,7 +144,7 @@ def exposure_rows(
             compiled = language.compile(where)
             condition, values = compiled.sql, list(compiled.parameters)
         if not dismissed:
-            condition = f"({condition}) and coalesce(disposition, '') not in ({_DISMISSED})"
+            condition = f"({condition}) and coalesce(disposition, '') not in ({DISMISSED})"
         limit = f"limit {int(top)}" if top is not None else ""
         cursor = connection.execute(_EXPOSURES.format(where=condition, limit=limit), values)
         names = [column[0] for column in cursor.description or ()]
@@ -152,7 +203,8 @@ def as_json(row: Mapping[str, Any]) -> dict[str, Any]:
 def find(workspace: Workspace, texts: list[str]) -> list[dict[str, Any]]:
     """Return the served exposures that `texts` (keys or beginnings of keys) name, one for each.
 
-    Raises UsageError for a text that names none, or several: those are listed.
+    A key that was renamed or merged leads to what it became. Raises UsageError for a text that names
+    none, or several: those are listed.
     """
     from foreshore.store import serving
 
@@ -161,24 +213,56 @@ def find(workspace: Workspace, texts: list[str]) -> list[dict[str, Any]]:
     try:
         overlay(workspace, connection)
         for text in texts:
-            low, high = keys.parse(text, "EXP")
-            query = _EXPOSURES.format(where=f"exposure between {low} and {high}", limit="limit 6")
-            cursor = connection.execute(query)
-            names = [column[0] for column in cursor.description or ()]
-            rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-            found.append(_only(rows, text))
+            rows = _between(connection, *keys.parse(text, "EXP"))
+            found.append(_only(rows or _renamed_to(workspace, connection, text), text))
     finally:
         connection.close()
     return found
 
 
+def _between(connection: duckdb.DuckDBPyConnection, low: int, high: int) -> list[dict[str, Any]]:
+    where = f"exposure between {int(low)} and {int(high)}"
+    return _dicts(connection.execute(_EXPOSURES.format(where=where, limit="limit 6")))
+
+
+def _renamed_to(workspace: Workspace, connection: duckdb.DuckDBPyConnection, text: str) -> list[dict[str, Any]]:
+    low, high = keys.parse(text, "EXP")
+    targets = {new for old, new in _renamed(workspace).items() if low <= old <= high}
+    return [row for new in sorted(targets)[:6] for row in _between(connection, new, new)]
+
+
 def _only(rows: list[dict[str, Any]], text: str) -> dict[str, Any]:
     if not rows:
-        raise UsageError(f"no exposure of the last cycle has the key {text}", hint="foreshore exposures")
+        raise UsageError(
+            f"no exposure of the last cycle has the key {text}", hint="foreshore exposures lists the open ones"
+        )
     if len(rows) > 1:
         some = "; ".join(f"{keys.show('EXP', row['exposure'])} {row['title']}" for row in rows[:5])
         raise UsageError(f"several exposures begin with {text}: {some}", hint="more letters of the key")
     return rows[0]
+
+
+def alike(workspace: Workspace, row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the other open served exposures of the same weakness in the same component.
+
+    Where the place is no component, those in the same kind of place.
+    """
+    from foreshore.store import serving
+
+    place = "place" if row["place_kind"] == "component" else "place_kind"
+    where = f"weakness = ? and place_kind = ? and {place} = ? and exposure <> ? and treatment is not null"
+    connection = serving.connect(workspace)
+    try:
+        overlay(workspace, connection)
+        values = [row["weakness"], row["place_kind"], row[place], row["exposure"]]
+        return _dicts(connection.execute(_EXPOSURES.format(where=where, limit=""), values))
+    finally:
+        connection.close()
+
+
+def _dicts(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def rows(workspace: Workspace, query: str) -> list[dict[str, Any]]:

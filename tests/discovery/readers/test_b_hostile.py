@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -108,7 +109,7 @@ def test_a_value_of_another_kind_anywhere(name: str, data: st.DataObject) -> Non
         try:
             for step in path[:-1]:
                 inner = inner[step]
-            inner[path[-1]] = data.draw(ODD)
+            inner[path[-1]] = deepcopy(data.draw(ODD))
         except (KeyError, IndexError, TypeError):
             continue  # an earlier change took the place away
     attempt(name, json.dumps(document).encode())

@@ -214,19 +214,6 @@ def _ocsf(where: str, one: Mapping[str, Any]) -> list[Row]:
     cloud, fix = _mapping(one.get("cloud")), _mapping(one.get("remediation"))
     account, extra = _mapping(cloud.get("account")), _mapping(one.get("unmapped"))
     links = [link for link in _naming.texts(fix.get("references")) if link.startswith("http")]
-    stamp = next(
-        (
-            text
-            for value in (
-                one.get("time_dt"),
-                info.get("created_time_dt"),
-                one.get("event_time"),
-                one.get("time"),
-            )
-            if (text := _naming.text(value))
-        ),
-        "",
-    )
     categories = extra.get("categories")
     found = []
     listed = one.get("resources")
@@ -255,11 +242,17 @@ def _ocsf(where: str, one: Mapping[str, Any]) -> list[Row]:
                 risk=_naming.text(one.get("risk_details")),
                 remediation=_naming.text(fix.get("desc")),
                 references=tuple(dict.fromkeys(links)),
-                timestamp=stamp,
+                timestamp=_stamp(one, info),
                 version=_naming.text(_mapping(about.get("product")).get("version")),
             )
         )
     return found
+
+
+def _stamp(one: Mapping[str, Any], info: Mapping[str, Any]) -> str:
+    """When the check was made, under the names of several versions of the format."""
+    known = (one.get("time_dt"), info.get("created_time_dt"), one.get("event_time"), one.get("time"))
+    return next((text for value in known if (text := _naming.text(value))), "")
 
 
 def _provider(resource: Mapping[str, Any]) -> str:

@@ -39,6 +39,8 @@ class _Document(msgspec.Struct, gc=False):
 _DECODER: msgspec.json.Decoder[_Document] = msgspec.json.Decoder(_Document)
 _ROW: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
 
+_NOTHING = Skipped("the whole list", "is empty: nothing says which tool wrote it or what it looked at")
+
 
 @dataclass(frozen=True)
 class GenericJson:
@@ -76,6 +78,8 @@ class GenericJson:
                     "has no list of findings", where=report.name, hint="an object with a list `findings`"
                 )
             yield _run(document)
+            if not document.findings:
+                skipped.append(_NOTHING)
             subject = _naming.text(document.name) or _naming.text(document.type)
             rows = _decoding.each(_ROW, document.findings, "findings", skipped.append)
         else:
@@ -83,11 +87,7 @@ class GenericJson:
             subject = ""
             rows = _decoding.rows(report, _ROW, skipped.append)
             if _EMPTY.fullmatch(opening):
-                skipped.append(
-                    Skipped(
-                        "the whole list", "is empty: nothing says which tool wrote it or what it looked at"
-                    )
-                )
+                skipped.append(_NOTHING)
         reading = _generic.Reading(skipped.append, subject)
         for number, row in enumerate(rows, 1):
             yield from reading.of(f"object {number}", row)

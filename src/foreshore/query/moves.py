@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from foreshore import keys
-from foreshore.prioritization.moved import moved
 from foreshore.query import lists
+from foreshore.query.moved import moved
 
 if TYPE_CHECKING:
     from foreshore.workspace import Workspace

@@ -1,0 +1,98 @@
+"""Taking a person's word on exposures: what was chosen, what it was at that time, and the entry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from foreshore import decisions, keys
+from foreshore.decisions.checks import WITHDRAWN
+from foreshore.errors import UsageError
+from foreshore.query import lists
+
+if TYPE_CHECKING:
+    from foreshore.decisions.opened import Decisions
+    from foreshore.workspace import Workspace
+
+# What is kept beside a decision, so that it can be judged later against what the exposure was.
+_EVIDENCE = (
+    "asset", "asset_name", "site", "zone", "weakness", "kind", "title", "place_kind", "place", "state", "severity",
+    "way_in", "reachable", "reach_fact", "exploit", "leads", "treatment", "verdict", "contribution",
+)  # fmt: skip
+
+
+def chosen(workspace: Workspace, texts: Sequence[str], *, like_this: bool = False) -> list[dict[str, Any]]:
+    """Return the served exposures that `texts` name, each once, with `id`; with `like_this` also their likes.
+
+    Alike are open exposures of the same weakness in the same component, or, where the place is no
+    component, in the same kind of place. Raises UsageError for a key that names none or several.
+    """
+    rows = lists.find(workspace, list(texts))
+    if like_this:
+        rows += [other for row in list(rows) for other in lists.alike(workspace, row)]
+    unique = {row["exposure"]: row for row in rows}
+    return [{"id": keys.show("EXP", key), **row} for key, row in unique.items()]
+
+
+def decide(
+    workspace: Workspace,
+    rows: Sequence[dict[str, Any]],
+    word: str,
+    *,
+    because: str,
+    author: str,
+    until: date | None = None,
+    like_this: str = "",
+) -> list[dict[str, Any]]:
+    """Take down `word` on each of `rows` (see `chosen`), all or none, and return what was taken down.
+
+    `word` is a disposition, `claimed_fixed` or `withdrawn`. Raises UsageError for a reason that says
+    too little, an acceptance without its last day, or a withdrawal where nothing was decided.
+    """
+    if not rows:
+        raise UsageError("no exposure was named", hint="foreshore exposures lists them")
+    exposures = [row["exposure"] for row in rows]
+    with decisions.open(workspace) as opened:
+        if word == WITHDRAWN:
+            if until is not None:
+                raise UsageError("a withdrawal has no last day", where="--until", hint="leave it out")
+            made_on = _made_on(workspace, opened, exposures)
+            entries = opened.withdraw([made_on[key] for key in exposures], because=because, author=author)
+        else:
+            evidence = {row["exposure"]: _evidence(row) for row in rows}
+            entries = opened.decide(
+                exposures, word, because=because, author=author, until=until, like_this=like_this, evidence=evidence
+            )
+    by_row = zip(rows, entries, strict=True)
+    return [
+        {"id": row["id"], "weakness": row["weakness"], "title": row["title"], "asset_name": row["asset_name"],
+         "disposition": entry.disposition, "because": entry.because, "until": entry.until, "author": entry.author,
+         "decided_at": entry.decided_at, "like_this": entry.like_this}
+        for row, entry in by_row
+    ]  # fmt: skip
+
+
+def _evidence(row: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: row[name] for name in _EVIDENCE}
+    kept |= {name: str(row[name]) for name in ("first_seen", "last_seen") if row[name]}
+    return {**kept, "id": row["id"], "cycle": row["cycle"], "sources": list(row["sources"] or [])}
+
+
+def _made_on(workspace: Workspace, opened: Decisions, exposures: Sequence[int]) -> dict[int, int]:
+    """Return, for each exposure, the id that its latest decision was made on: ids get renamed and merged."""
+    from foreshore.cycle.inputs import aliases
+    from foreshore.store import open_lake
+
+    with open_lake(workspace, read_only=True) as lake:
+        renamed = aliases(lake)
+    wanted = set(exposures)
+    former: dict[int, list[int]] = {key: [key] for key in exposures}
+    for old, new in renamed.items():
+        if new in wanted:
+            former[new].append(old)
+    found = {}
+    for key, ids in former.items():
+        words = opened.history(*ids)
+        found[key] = words[-1].exposure if words else key
+    return found

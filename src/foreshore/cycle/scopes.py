@@ -1,0 +1,102 @@
+"""The scope between its file and what is in force: shown, checked against what was imported, applied."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from foreshore import decisions, facts, policy
+from foreshore.errors import UsageError
+from foreshore.prioritization.modelled import shipped_attackers
+from foreshore.scoping import applying, check
+from foreshore.scoping.scope import Parsed, read, text_of
+
+if TYPE_CHECKING:
+    from foreshore.decisions.opened import Decisions
+    from foreshore.workspace import Workspace
+
+Say = Callable[[str], None]
+
+
+def scope_in_force(workspace: Workspace) -> facts.Scope:
+    """Return the scope applied last, with its approved targets; before the first, that of a bare name."""
+    if not workspace.decisions_file.exists():
+        return bare(workspace)
+    with decisions.open(workspace) as opened:
+        current = opened.current_scope()
+    return current.scope if current else bare(workspace)
+
+
+def bare(workspace: Workspace) -> facts.Scope:
+    """Return the scope of a workspace that has none: its folder's name, one site, one service of everything."""
+    return facts.Scope(organization=workspace.root.resolve().name)
+
+
+def check_scope(workspace: Workspace) -> list[dict[str, Any]]:
+    """Return remarks on scope.yaml (`level`, `line`, `sentence`) measured against what was imported.
+
+    Raises BadScope, naming the line, where the file is missing or not valid.
+    """
+    from foreshore.query import assets
+    from foreshore.store import open_lake
+
+    parsed = parsed_file(workspace, policy.load(workspace.policy_dir))
+    with open_lake(workspace, read_only=True) as lake:
+        present = assets.present(lake.sql)
+    return [msgspec.to_builtins(note) for note in check.check(parsed, present)]
+
+
+def parsed_file(workspace: Workspace, rules: policy.Policy) -> Parsed:
+    """Read and check scope.yaml; raises BadScope."""
+    return read(workspace.scope_file, shipped=shipped_attackers(rules), obligations=rules.names("obligations"))
+
+
+def apply_scope(workspace: Workspace) -> list[str]:
+    """Make scope.yaml the scope in force and return how it differs from the one before; nothing new: []."""
+    rules = policy.load(workspace.policy_dir)
+    with decisions.open(workspace) as opened:
+        applied = _applied(workspace, opened, rules)
+    return list(applied.difference) if applied.new else []
+
+
+def taken(workspace: Workspace, opened: Decisions, rules: policy.Policy, say: Say) -> facts.Scope:
+    """Return the scope that a cycle reads; a changed scope.yaml is applied first, and said."""
+    if workspace.scope_file.exists():
+        applied = _applied(workspace, opened, rules)
+        if applied.new and len(opened.scope_versions()) > 1:
+            say("scope.yaml has changed and is applied: " + "; ".join(applied.difference[:3]))
+        return applied.scope
+    current = opened.current_scope()
+    return current.scope if current else bare(workspace)
+
+
+def _applied(workspace: Workspace, opened: Decisions, rules: policy.Policy) -> Any:
+    return applying.apply(
+        opened, text_of(workspace.scope_file), author=getpass.getuser(), shipped=shipped_attackers(rules),
+        obligations=rules.names("obligations"),
+    )  # fmt: skip
+
+
+def approve_targets(workspace: Workspace, *, because: str, until: date | None = None) -> list[dict[str, Any]]:
+    """Give leave to test the targets of the scope in force and return all that may be tested now.
+
+    Raises UsageError where there is no scope in force, or the reason says too little.
+    """
+    with decisions.open(workspace) as opened:
+        current = opened.current_scope()
+        if current is None:
+            raise UsageError("no scope is in force yet", hint="foreshore scope apply")
+        if not current.written.targets:
+            return []
+        held = opened.approve_targets(
+            current.written.targets, because=because, author=getpass.getuser(), until=until
+        )
+    return [
+        {"what": one.what, "ports": list(one.ports), "until": min(filter(None, (one.until, until)), default=None),
+         "authorised_by": one.authorised_by}
+        for one in held
+    ]  # fmt: skip

@@ -1,0 +1,95 @@
+"""Figures as people read them: two digits that mean something, units, intervals, ISO days."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+DAYS_OLD = 30  # from this age on, a date is marked as old
+
+
+def percent(value: float | None) -> str:
+    """Write a probability or share; never more digits than it deserves."""
+    if value is None:
+        return "–"
+    if value <= 0:
+        return "0 %"
+    if value < 0.0005:
+        return "< 0.05 %"
+    if value < 0.0995:
+        return f"{100 * value:.2g} %"
+    return f"{100 * min(value, 1.0):.0f} %"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """Write a range of probabilities or shares, such as “4.1 to 12 %”."""
+    if low is None or high is None:
+        return "–"
+    first, last = percent(low), percent(high)
+    return first if first == last else f"{first.removesuffix(' %')} to {last}"
+
+
+def chance(value: float | None, error: float | None, *, possible: bool) -> str:
+    """Write a chance from simulated years: no hit is “< x” with the sampling error, 0 only without a path."""
+    if value is None:
+        return "unknown"
+    if value > 0:
+        return percent(value)
+    if not possible:
+        return "no path known"
+    return f"< {percent(error).removeprefix('< ')}" if error else "< 0.05 %"
+
+
+def number(value: float | None) -> str:
+    """Write a count or sum with thin groups of three digits."""
+    return "–" if value is None else f"{value:,.0f}".replace(",", " ")  # noqa: RUF001
+
+
+def hours(value: float | None) -> str:
+    """Write hours; below ten with one digit behind the point."""
+    if value is None:
+        return "–"
+    return f"{value:.1f} h" if value < 10 else f"{value:.0f} h"
+
+
+def day(value: datetime | date | None) -> str:
+    """Write a day as ISO text, or a dash."""
+    return f"{value:%Y-%m-%d}" if value else "–"
+
+
+def moment(value: datetime | None) -> str:
+    """Write a time in UTC."""
+    return f"{value:%Y-%m-%d %H:%M} UTC" if value else "–"
+
+
+def age(value: datetime | None, now: datetime) -> str:
+    """Write how old something was at `now`."""
+    if value is None:
+        return "age unknown"
+    days = (now - value).days
+    if days < 1:
+        return "today"
+    return "1 day" if days == 1 else f"{number(days)} days"
+
+
+def old(value: datetime | None, now: datetime, limit: int = DAYS_OLD) -> bool:
+    """Is it so old, or of unknown age, that people should know?"""
+    return value is None or (now - value).days > limit
+
+
+def plural(count: float, one: str, many: str = "") -> str:
+    """Write a count with its noun, such as “1 exposure” or “12 exposures”."""
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def few(names: list[str], most: int = 3) -> str:
+    """Join names as a person would, with the rest as a count."""
+    shown = list(names[:most])
+    if len(names) > most:
+        shown.append(f"{len(names) - most} more")
+    return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + " and " + shown[-1] if shown else ""
+
+
+def short(text: object, width: int) -> str:
+    """Return the text on one line and cut to `width` characters, without control characters."""
+    flat = " ".join("".join(one if one.isprintable() else " " for one in str(text or "")).split())
+    return flat if len(flat) <= width else flat[: max(width - 1, 0)] + "…"
