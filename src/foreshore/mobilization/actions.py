@@ -186,7 +186,7 @@ def _target(rows: list[dict[str, Any]]) -> tuple[str, str]:
 
 
 def _patch(rows: list[dict[str, Any]], name: tuple[str, ...]) -> tuple[str, str]:
-    product = rows[0]["component_name"] or _short(name[1])
+    product = _plain(rows[0]["component_name"] or _short(name[1]))
     if rows[0]["fix"] and name[1] == rows[0]["fix"]:
         return f"Install {name[1]} on {_where(rows)}", f"install {name[1]}"
     now, target = _target(rows)
@@ -195,6 +195,11 @@ def _patch(rows: list[dict[str, Any]], name: tuple[str, ...]) -> tuple[str, str]
     )
     to = f" to {target}" if target else ""
     return f"Update {product}{to} on {_where(rows)}", change
+
+
+def _plain(name: str) -> str:
+    """Write a product as people do: without the marks of CPE names."""
+    return name.replace("\\", "").replace("_", " ")
 
 
 def _short(component: str) -> str:

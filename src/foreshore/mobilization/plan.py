@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from foreshore.mobilization.actions import Action
 
 Evaluate = Callable[[Sequence[int]], float]  # exposures that are gone -> risk that is left (1 = all)
-CANDIDATES = 12  # evaluated exactly in each round; the rest stand behind by their bound
+CANDIDATES = 6  # evaluated exactly in each round; the rest stand behind by their bound
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _best(
         after = evaluate([*gone, *action.exposures])
         if after < best_left - 1e-12:
             best, best_left = action, after
-        if number >= 4 * CANDIDATES:
+        if number >= 2 * CANDIDATES:
             break
     return best, best_left
 

@@ -61,7 +61,9 @@ joined AS (
 doors AS (
     SELECT *,
         -- A CVE with a vector speaks for itself; anything else by its class, then by its kind.
-        CASE WHEN scored AND kind IN ('vulnerability', 'end_of_life', 'code') THEN 'cvss'
+        -- except that a weak setting of encryption is no way in, whatever the CVE for the attack on it scores.
+        CASE WHEN class_gives = 'none' AND component = '' THEN 'class'
+             WHEN scored AND kind IN ('vulnerability', 'end_of_life', 'code') THEN 'cvss'
              -- No title makes a CVE harmless.
              WHEN class IS NOT NULL AND (class_gives <> 'none' OR weakness NOT LIKE 'CVE-%') THEN 'class'
              ELSE 'kind' END AS by_what,

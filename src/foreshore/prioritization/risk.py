@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-_CHUNK = 2**20
+PLAN_WORLDS = 512  # simulated years on which plans are compared
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,26 @@ class Model:
     certain: Bools
     effort: Effort
     seed: int
+    known: dict[str, float] = field(default_factory=dict)  # what was simulated once already
 
     def left(self, removed: Sequence[int]) -> float:
-        """Return the weighted losses per year that are left when the causes `removed` are gone."""
-        gone = np.array(sorted(removed), np.int32) if len(removed) else None
-        outcome = simulate(
-            self.graph, self.profiles, self.targets, seed=self.seed, effort=self.effort, removed=gone
-        )
-        return float(outcome.events @ self.weights)
+        """Return the share of weighted losses that is left when the causes `removed` are gone.
+
+        Both sides are the same few worlds, so that their luck cancels out.
+        """
+        effort = replace(self.effort, worlds=min(self.effort.worlds or PLAN_WORLDS, PLAN_WORLDS))
+
+        def losses(gone: NDArray[np.int32] | None) -> float:
+            run = (self.graph, self.profiles, self.targets)
+            outcome = simulate(*run, seed=self.seed, effort=effort, removed=gone)
+            return float(outcome.events @ self.weights)
+
+        if "whole" not in self.known:
+            self.known["whole"] = losses(None)
+        whole = self.known["whole"]
+        if not len(removed) or whole == 0:
+            return 1.0 if whole else 0.0
+        return losses(np.array(sorted(removed), np.int32)) / whole
 
 
 @dataclass(frozen=True)
@@ -173,7 +185,7 @@ def assess(model: Model, compiled: Compiled, exposures: int, policy: Policy) -> 
     )  # fmt: skip
     good = simulate(*run, seed=model.seed, effort=fixed, unknowns="good")
     bad = contributions(*run, seed=model.seed, values=model.weights, effort=fixed, unknowns="bad")
-    again = Model(**{**model.__dict__, "effort": fixed})
+    again = replace(model, effort=fixed)
     least = policy.number("treatment.critical.leads").value
     ways = [best_paths(model.graph, model.entries, one[None]) for one in model.targets]
     known = [best_paths(model.graph, model.entries, one[None], model.certain) for one in model.targets]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,11 +34,9 @@ class Assessed:
     row_of: dict[int, int]
     flow: dict[int, float]
 
-    def left(self, exposures: object) -> float:
+    def left(self, exposures: Sequence[int]) -> float:
         """Return the share of modelled risk that is left without these exposures (keys)."""
-        rows = [self.row_of[key] for key in exposures if key in self.row_of]  # type: ignore[attr-defined]
-        whole = self.risk.whole
-        return self.risk.model.left(rows) / whole if whole else 0.0
+        return self.risk.model.left([self.row_of[key] for key in exposures if key in self.row_of])
 
 
 def run(snapshot: facts.Snapshot) -> Assessed:

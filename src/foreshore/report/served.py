@@ -22,7 +22,8 @@ _DISMISSED = """
     select disposition, count(*) as n from laid where treatment is null group by 1 order by n desc, 1
 """
 _FIRST = """
-    select * from laid where treatment in ('act_now', 'unknown') order by rank, exposure limit {limit}
+    select * from laid where treatment is not null and treatment <> 'accepted'
+    order by rank, exposure limit {limit}
 """
 _STEPS = """
     with wanted as (
@@ -106,7 +107,7 @@ class Served:
         return int(self.ask("select count(*) as n from overlay")[0]["n"])
 
     def first(self, most: int = FIRST) -> list[dict[str, Any]]:
-        """Return the first exposures that need something done, each with `steps` of its likeliest path."""
+        """Return the first open exposures that nobody accepted, each with `steps` of its likeliest path."""
         rows = self.ask(_FIRST.format(limit=int(most)))
         steps: dict[int, list[dict[str, Any]]] = {}
         if rows:

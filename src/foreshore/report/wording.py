@@ -42,11 +42,13 @@ DISPOSITIONS = {
     "not_ours": "not ours",
 }
 HARM = {
-    "safety": {"none": "", "minor": "minor harm to people", "major": "serious harm to people",
-               "hazardous": "hazardous to people", "catastrophic": "lives at stake"},
-    "mission": {"none": "", "degraded": "work is degraded", "crippled": "work is crippled",
-                "mission_failure": "work stops", "failure": "work stops"},
-}  # fmt: skip
+    "marginal": "minor harm to people",
+    "critical": "serious harm to people",
+    "catastrophic": "lives at stake",
+    "mef support crippled": "its work is hampered",
+    "mef failure": "its main work stops",
+    "mission failure": "the organisation's work stops",
+}
 
 GLOSSARY = (
     ("Exposure", "One weakness at one place on one asset, over time. What several scanners say about it "

@@ -1,0 +1,190 @@
+"""Answers to “why?”: one exposure with its three questions, facts and likeliest way; and the known ways.
+
+All of it is of the cycle that is served: the serving file says what was computed, the cycle's own
+version of the facts says who saw what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from foreshore import keys
+from foreshore.errors import UsageError
+from foreshore.prioritization import evidence
+from foreshore.prioritization.evidence import age
+from foreshore.query import lists
+
+if TYPE_CHECKING:
+    from foreshore.workspace import Workspace
+
+Row = Mapping[str, Any]
+Retell = Callable[[int], Sequence[Row]]  # an exposure's key -> the steps of its likeliest way
+
+QUESTIONS = (
+    "Can an attacker get to it?", "Is there a working exploit?", "Does it lead to something critical?",
+)  # fmt: skip
+_STEPS = "select * from steps where exposure = {key} order by service, number"
+_WAYS = """
+    select s.*, a.name as asset_name, coalesce(e.best_path, v.path) as chance
+    from steps s left join assets a on a.asset = s.asset left join exposures e on e.exposure = s.exposure
+    left join services v on v.service = s.service and s.exposure = 0
+    order by s.exposure, s.service, s.number
+"""
+_EXPLOITS = {
+    "none_known": ("no", "No exploit is known"), "poc": ("yes", "A proof of concept is public"),
+    "weaponized": ("yes", "A ready exploit is public"), "attacks": ("yes", "It is used in attacks"),
+    "ransomware": ("yes", "It is used in ransomware attacks"), "built_in": ("yes", "It needs no special exploit"),
+    "unknown": ("unknown", "No source was read that would know"),
+}  # fmt: skip
+
+
+def explain(workspace: Workspace, text: str, retell: Retell | None = None) -> dict[str, Any]:
+    """Return what `explain --json` prints of the exposure that `text` (a key or its beginning) names.
+
+    The likeliest way is kept for the first exposures of the order; for others `retell` finds it.
+    Raises UsageError for a key that names none or several, NothingToRead before the first cycle.
+    """
+    row = lists.find(workspace, [text])[0]
+    now = datetime.now(UTC).replace(tzinfo=None)
+    steps: Sequence[Row] = lists.rows(workspace, _STEPS.format(key=int(row["exposure"])))
+    if not steps and retell is not None and row["best_path"]:
+        steps = retell(row["exposure"])
+    known = evidence.gather(workspace, row)
+    return {
+        "id": keys.show("EXP", row["exposure"]),
+        "answers": answers(row, known, steps, now),
+        "facts": evidence.told(row, known, steps, now),
+        "would_lower": row["would_lower"],
+        "path": [step_json(step, now) for step in steps],
+        "exposure": lists.as_json(row),
+    }
+
+
+def answers(row: Row, known: evidence.Known, steps: Sequence[Row], now: datetime) -> list[dict[str, Any]]:
+    """Return the three questions, each answered yes, no or unknown with its evidence and its age."""
+    return [
+        {"question": question, **answer}
+        for question, answer in zip(
+            QUESTIONS, (_reach(row, steps, now), _exploit(row, known, now), _leads(row, steps)), strict=True
+        )
+    ]
+
+
+def _reach(row: Row, steps: Sequence[Row], now: datetime) -> dict[str, Any]:
+    fact = row["reach_fact"] or "no way to it is known"
+    told = next((one for one in steps if one["rule"] == "reach" and one["fact"] == fact), None)
+    seen = told["observed_at"] if told else None
+    source = told["source"] if told else ""
+    place = row["zone"] or "no zone"
+    if row["reachable"] == "unknown":
+        why = f"It is not known whether anyone gets to {row['asset_name']} ({place}): {fact}. An answer would settle it."
+    elif row["reachable"] == "no":
+        why = f"No attacker of the scope gets to {row['asset_name']} ({place}): {fact}."
+    else:
+        why = f"{fact[:1].upper()}{fact[1:]} ({row['asset_name']}, {place})."
+    return {"answer": row["reachable"], "why": why, "source": source, "age": age(seen, now)}
+
+
+def _exploit(row: Row, known: evidence.Known, now: datetime) -> dict[str, Any]:
+    answer, sentence = _EXPLOITS.get(row["exploit"], ("unknown", f"“{row['exploit']}”"))
+    signals = known.signals
+    since = signals.get("exploit_since")
+    sources = ", ".join(signals.get("exploit_sources") or [])
+    more = []
+    if answer == "yes" and since:
+        more.append(f"since {since:%Y-%m-%d}")
+    if answer == "yes" and sources:
+        more.append(f"says {sources}")
+    if signals.get("epss") is not None:
+        more.append(f"EPSS gives it {100 * signals['epss']:.2g} % in the next 30 days ({signals['epss_at']:%Y-%m-%d})")
+    newest = max((day for day in (since, signals.get("epss_at")) if day), default=None)
+    why = sentence + (": " + "; ".join(more) if more else "") + "."
+    return {"answer": answer, "why": why, "source": sources, "age": age(newest, now)}
+
+
+def _leads(row: Row, steps: Sequence[Row]) -> dict[str, Any]:
+    names = row["leads_to"] or []
+    listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    assumed = sum(1 for one in steps if one["assumed"])
+    if row["leads"] == "yes":
+        why = f"From {row['asset_name']} known steps lead on to {listed}."
+    elif row["leads"] == "unknown":
+        rest = f"; {assumed} of {len(steps)} steps of the likeliest way are assumed" if assumed else ""
+        why = f"It would lead to {listed or 'something critical'} if steps that nobody has proved are possible{rest}."
+    elif names:
+        why = f"It leads to {listed}, which does not count as critical."
+    else:
+        why = f"Nothing critical can be reached from {row['asset_name']} with more than a tiny chance."
+    return {"answer": row["leads"], "why": why, "source": "attack graph", "age": ""}
+
+
+def step_json(step: Row, now: datetime) -> dict[str, Any]:
+    """Return one step of a way in the shape that other programs may rely on."""
+    return {
+        "step": step["step"], "fact": step["fact"], "source": step["source"], "age": age(step["observed_at"], now),
+        "assumed": step["assumed"], "rule": step["rule"], "technique": step["technique"],
+        "probability": step["probability"], "zone": step["zone"],
+        "asset": keys.show("AST", step["asset"]) if step["asset"] else None,
+        "exposure": keys.show("EXP", step["cause"]) if step["cause"] else None,
+    }  # fmt: skip
+
+
+def paths(
+    workspace: Workspace, *, to: str = "", start: str = "", through: str = "", avoid: str = "", top: int = 5
+) -> list[dict[str, Any]]:
+    """Return the likeliest distinct ways that the served cycle kept: to a service, from a place.
+
+    `through` and `avoid` are parts of the name of an asset, zone or weakness. Raises UsageError for a
+    service or a place that the cycle does not have, NothingToRead before the first cycle.
+    """
+    rows = lists.rows(workspace, _WAYS)
+    services = [one["service"] for one in lists.rows(workspace, "select service from services order by service")]
+    wanted = _known(to, services, "service")
+    begins = sorted({row["zone"] or "people" for row in rows if row["number"] == 1})
+    begin = _known(start, begins, "place where attackers start")
+    now = datetime.now(UTC).replace(tzinfo=None)
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    for (exposure, service), group in groupby(rows, key=lambda row: (row["exposure"], row["service"])):
+        steps = list(group)
+        if not service or not _fits(steps, service, wanted, begin, through, avoid):
+            continue
+        way = (service, *(str(step["step"]) for step in steps))
+        one = found.setdefault(way, _way(service, steps, now))
+        if exposure:
+            one["exposures"].append(keys.show("EXP", exposure))
+    ranked = sorted(found.values(), key=lambda one: (-one["probability"], one["service"], len(one["path"])))
+    return ranked[:top]
+
+
+def _known(text: str, names: Sequence[str], noun: str) -> str:
+    """Return the one of `names` that `text` means, '' for no text."""
+    if not text:
+        return ""
+    exact = [name for name in names if name.casefold() == text.casefold()]
+    near = exact or [name for name in names if text.casefold() in name.casefold()]
+    if len(near) != 1:
+        what = f"several match “{text}”: {', '.join(near)}" if near else f"there is no {noun} “{text}”"
+        raise UsageError(what, hint=", ".join(names) or "foreshore cycle")
+    return near[0]
+
+
+def _fits(steps: Sequence[Row], service: str, to: str, begin: str, through: str, avoid: str) -> bool:
+    if to and service != to:
+        return False
+    if begin and (steps[0]["zone"] or "people") != begin:
+        return False
+    words = [f"{step['asset_name'] or ''} {step['zone'] or ''} {step['fact'] or ''}".casefold() for step in steps[1:]]
+    if through and not any(through.casefold() in word for word in words):
+        return False
+    return not (avoid and any(avoid.casefold() in word for word in words))
+
+
+def _way(service: str, steps: Sequence[Row], now: datetime) -> dict[str, Any]:
+    return {
+        "service": service, "from": steps[0]["zone"] or "people", "probability": float(steps[0]["chance"] or 0.0),
+        "assumed": sum(1 for step in steps if step["assumed"]), "exposures": [],
+        "path": [step_json(step, now) for step in steps],
+    }  # fmt: skip

@@ -1,0 +1,166 @@
+"""The facts behind one exposure: who saw it and how, why their findings are one, what the world says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from foreshore import facts
+from foreshore.intel.signals import signals_at
+from foreshore.query import lists
+from foreshore.store import open_lake
+
+if TYPE_CHECKING:
+    from foreshore.workspace import Workspace
+
+Row = Mapping[str, Any]
+
+# What each source said last of the exposure, under whichever of its ids.
+_SAID = """
+    with ids as (
+        select {key}::BIGINT as exposure union select exposure from exposure_now where canonical = {key}
+    ), looked as (
+        select s.exposure, r.source, max(r.observed_at) as seen, arg_max(r.file, r.observed_at) as file
+        from seen s join runs r on r.run = s.run semi join ids on ids.exposure = s.exposure
+        where r.observed_at <= {moment} group by all
+    )
+    select f.source, f.rule, f.title, f.severity, f.proof, f.port, f.component_name, f.version, f.evidence,
+        max(l.seen) as seen, arg_max(l.file, l.seen) as file, count(*) as findings
+    from finding_exposures fe semi join ids on ids.exposure = fe.exposure
+    join findings f on f.finding = fe.finding
+    left join looked l on l.exposure = fe.exposure and l.source = f.source
+    where f.observed_at <= {moment}
+    group by f.source, f.rule, f.title, f.severity, f.proof, f.port, f.component_name, f.version, f.evidence
+    order by f.source, seen desc, f.rule, f.port
+"""
+# Identifiers of the asset that more than one source gave.
+_SHARED = """
+    select i.kind, i.value, list_sort(list(distinct r.source)) as sources
+    from identifiers i join runs r on r.run = i.run left join asset_now n on n.asset = i.asset
+    where coalesce(n.canonical, i.asset) = {asset} and i.observed_at <= {moment}
+    group by all having count(distinct r.source) > 1
+    order by list_position({kinds}, i.kind), i.value limit 3
+"""
+_MERGED = "select count(*) as n, max(reason) as reason from exposure_aliases where new = {key}"
+_KINDS = "[" + ", ".join(f"'{kind}'" for kind in (*facts.STRONG, *facts.NAMES, *facts.WEAK)) + "]"
+_PROOFS = {"banner": "a banner", "version": "a version", "package": "an installed package", "configuration": "its "
+           "configuration", "probe": "a probe", "confirmed": "a test"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the lake says of one exposure, at the version and moment of the served cycle."""
+
+    said: list[dict[str, Any]]
+    shared: list[dict[str, Any]]
+    merged: int
+    merge_reason: str
+    signals: dict[str, Any]
+    proofs: dict[int, str]
+
+
+def gather(workspace: Workspace, row: Row) -> Known:
+    """Read the facts behind the served exposure `row`."""
+    import pyarrow as pa
+
+    from foreshore import policy
+
+    cycle = lists.rows(workspace, "select snapshot, as_of from cycle")[0]
+    moment = f"TIMESTAMP '{cycle['as_of']:%Y-%m-%d %H:%M:%S.%f}'"
+    with open_lake(workspace, read_only=True, version=cycle["snapshot"]) as lake:
+        said = lake.sql(_SAID.format(key=int(row["exposure"]), moment=moment)).to_pylist()
+        shared = lake.sql(_SHARED.format(asset=int(row["asset"]), moment=moment, kinds=_KINDS)).to_pylist()
+        merged = lake.sql(_MERGED.format(key=int(row["exposure"]))).to_pylist()[0]
+        asked = pa.table({"weakness": [row["weakness"]]})
+        signals = signals_at(lake.sql, cycle["as_of"], asked).to_pylist()[0]
+    ranks = policy.load(workspace.policy_dir).numbers("proof.rank")
+    proofs = {int(one.value): name for name, one in ranks.items()}
+    return Known(said, shared, merged["n"], merged["reason"] or "", signals, proofs)
+
+
+def told(row: Row, known: Known, steps: Sequence[Row], now: datetime) -> list[dict[str, Any]]:
+    """Return the facts that put the exposure where it is, each with its source and age."""
+    reach = next((one for one in steps if one["rule"] == "reach"), None)
+    found = [_finding(one, known, now) for one in known.said]
+    found += _one_exposure(row, known, now)
+    if row["reach_fact"]:
+        source = str(reach["source"]) if reach and reach["fact"] == row["reach_fact"] else "scope and policy"
+        found.append(_fact(str(row["reach_fact"]), source, ""))
+    found += _of_the_world(known.signals, now)
+    if row["verdict"] in ("confirmed", "refuted", "inconclusive"):
+        found.append(_fact(f"a test or the report's own evidence: {row['verdict']}", "validation", ""))
+    if row["disposition"]:
+        word = str(row["disposition"]).replace("_", " ")
+        found.append(_fact(f"a person decided “{word}”: {row['disposition_because']}", "decision", ""))
+    return found
+
+
+def _fact(fact: str, source: str, old: str) -> dict[str, Any]:
+    return {"fact": fact, "source": source, "age": old}
+
+
+def _finding(one: Row, known: Known, now: datetime) -> dict[str, Any]:
+    proof = _PROOFS.get(known.proofs.get(one["proof"] or 0, ""), "")
+    parts = [f"“{one['title']}” ({one['rule']}), {facts.SEVERITIES[one['severity']]}"]
+    if one["component_name"]:
+        parts.append(f"in {one['component_name']} {one['version'] or ''}".strip())
+    if one["port"]:
+        parts.append(f"on port {one['port']}")
+    if proof:
+        parts.append(f"known from {proof}")
+    return _fact(", ".join(parts), one["source"], age(one["seen"], now))
+
+
+def _one_exposure(row: Row, known: Known, now: datetime) -> list[dict[str, Any]]:
+    """Return why findings of several sources, or several findings, are one exposure."""
+    sources = sorted({one["source"] for one in known.said})
+    if len(known.said) < 2:
+        return []
+    same = f"the same weakness ({row['weakness']}) on the same asset"
+    place = f", at the same place ({row['place']})" if row["place"] else ""
+    ids = ", ".join(f"{one['kind']} {one['value']}" for one in known.shared)
+    joined = f"; the asset is the same because they share {ids}" if len(sources) > 1 and ids else ""
+    merged = f"; {known.merged} earlier entries were merged into it" if known.merged else ""
+    names = ", ".join(sources)
+    return [_fact(f"{len(known.said)} findings of {names} are one exposure: {same}{place}{joined}{merged}",
+                  "identity and place", "")]  # fmt: skip
+
+
+def _of_the_world(signals: Row, now: datetime) -> list[dict[str, Any]]:
+    found = []
+    if signals["cvss"] is not None:
+        score = f"CVSS {signals['cvss_version']} {signals['cvss']:.1f} ({signals['cvss_vector']})"
+        found.append(_fact(score, signals["cvss_source"] or "", age(signals["published"], now)))
+    if signals["epss"] is not None:
+        found.append(_fact(f"EPSS {100 * signals['epss']:.2g} % ({signals['epss_model']})", "EPSS", age(signals["epss_at"], now)))
+    if signals["kev"]:
+        found.append(_fact("in the catalogue of known exploited vulnerabilities", "KEV", age(signals["kev_at"], now)))
+    if signals["ransomware"]:
+        found.append(_fact("used in ransomware campaigns", "KEV", age(signals["ransomware_at"], now)))
+    for name, what in (("weaponized", "a ready exploit is public"), ("poc", "a proof of concept is public")):
+        if signals["exploit"] == name:
+            where = ", ".join(signals["exploit_sources"] or []) or "exploit index"
+            found.append(_fact(what, where, age(signals["exploit_since"], now)))
+    if signals["ssvc_exploitation"]:
+        found.append(_fact(f"SSVC: exploitation {signals['ssvc_exploitation']}", "CISA", age(signals["ssvc_at"], now)))
+    if signals["exploit"] == "unknown":
+        found.append(_fact("no feed was read that would know of an exploit", "intelligence", ""))
+    return found
+
+
+def age(moment: datetime | None, now: datetime) -> str:
+    """Return how long ago `moment` (UTC) was, in words; '' for none."""
+    if moment is None:
+        return ""
+    days = (now - moment.replace(tzinfo=None)).days
+    if days <= 0:
+        return "today"
+    if days == 1:
+        return "1 day old"
+    if days < 60:
+        return f"{days} days old"
+    if days < 730:
+        return f"{days // 30} months old"
+    return f"{days // 365} years old"

@@ -1,0 +1,1 @@
+"""Stage 4, validation: turns belief into knowledge by the gentlest means, and only through the guard."""

@@ -1,0 +1,1 @@
+"""Checks, one file each: `plan(hypothesis) -> Plan` and `run(plan, guard) -> Verdict`."""
