@@ -38,9 +38,9 @@ def explain(
 
     Example: foreshore explain EXP-7Q2M
     """
-    from foreshore.prioritization import answers
+    from foreshore.cycle import explaining
 
-    found = answers.explain(open_workspace(workspace), exposure)
+    found = explaining.explain(open_workspace(workspace), exposure)
     if json:
         print_json(found)
     else:
@@ -117,9 +117,9 @@ def plan(
 
     Example: foreshore plan --hours payments-team=20 --changes 5
     """
-    from foreshore import cycle as cycles
+    from foreshore.cycle import planning
 
-    found = cycles.plan(open_workspace(workspace), hours=_hours(hours or []), changes=changes, on_note=note)
+    found = planning.plan(open_workspace(workspace), hours=_hours(hours or []), changes=changes, on_note=note)
     if json:
         print_json(found)
     else:
@@ -162,7 +162,7 @@ def diff(
 
     Example: foreshore diff
     """
-    from foreshore import trend
+    from foreshore.cycle import trend
 
     found = trend.diff(open_workspace(workspace), old or "", new or "", on_note=note)
     if json:

@@ -39,18 +39,18 @@ def decide(
 
     Example: foreshore decide EXP-7Q2M --as false-positive --because "the fix is backported"
     """
-    from foreshore import cycle as cycles
+    from foreshore.cycle import deciding
 
     if as_ not in WORDS:
         raise UsageError(f"“{as_}” is not a decision", hint=", ".join(WORDS))
     opened = open_workspace(workspace)
-    chosen = cycles.chosen(opened, exposures, like_this=like_this)
+    chosen = deciding.chosen(opened, exposures, like_this=like_this)
     if like_this:
         for row in chosen:
             typer.echo(f"{row['id']}  {row['weakness']}  {row['asset_name']}", err=True)
         if not yes and not typer.confirm(f"Decide all {len(chosen)}?", err=True):
             raise typer.Exit(1)
-    result = cycles.decide(
+    result = deciding.decide(
         opened, chosen, WORDS[as_], because=because, until=_day(until), author=getpass.getuser(),
         like_this="same weakness and component" if like_this else "",
     )  # fmt: skip

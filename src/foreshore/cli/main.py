@@ -38,6 +38,22 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None
+    except Exception as error:
+        if os.environ.get("FORESHORE_DEBUG"):
+            raise
+        typer.echo(f"foreshore: {unforeseen(error)}", err=True)
+        raise SystemExit(1) from None
+
+
+def unforeseen(error: Exception) -> str:
+    """Return one sentence about an error that nobody thought of: our mistake, unless the system refused."""
+    if isinstance(error, OSError):
+        return f"the system refused: {error}"
+    first = (str(error).splitlines() or [""])[0][:300]
+    return (
+        f"something unforeseen happened ({type(error).__name__}: {first}); this is a mistake of the program. "
+        "Try: set FORESHORE_DEBUG=1 to see where, and report it"
+    )
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def cycle(
 
     Example: foreshore cycle
     """
-    from foreshore import cycle as cycles
+    from foreshore.cycle import running as cycles
 
     result = cycles.run(
         open_workspace(workspace), as_of=_moment(as_of), known_at=known_at or "", seed=seed,
@@ -186,9 +186,9 @@ def scope_show(workspace: WorkspaceOption = None, json: JsonOption = False) -> N
     """
     import msgspec
 
-    from foreshore import cycle as cycles
+    from foreshore.cycle import scopes
 
-    scope = cycles.scope_in_force(open_workspace(workspace))
+    scope = scopes.scope_in_force(open_workspace(workspace))
     if json:
         print_json(msgspec.to_builtins(scope))
         return
@@ -203,9 +203,9 @@ def scope_check(workspace: WorkspaceOption = None, json: JsonOption = False) -> 
 
     Example: foreshore scope check
     """
-    from foreshore import cycle as cycles
+    from foreshore.cycle import scopes
 
-    notes = cycles.check_scope(open_workspace(workspace))
+    notes = scopes.check_scope(open_workspace(workspace))
     if json:
         print_json(notes)
     else:
@@ -224,9 +224,9 @@ def scope_apply(workspace: WorkspaceOption = None, json: JsonOption = False) -> 
 
     Example: foreshore scope apply
     """
-    from foreshore import cycle as cycles
+    from foreshore.cycle import scopes
 
-    changes = cycles.apply_scope(open_workspace(workspace))
+    changes = scopes.apply_scope(open_workspace(workspace))
     if json:
         print_json({"changes": changes})
         return
@@ -247,10 +247,10 @@ def scope_approve(
 
     Example: foreshore scope approve --because "agreed with the owner" --until 2026-12-31
     """
-    from foreshore import cycle as cycles
+    from foreshore.cycle import scopes
 
     moment = _moment(until)
-    approved = cycles.approve_targets(open_workspace(workspace), because=because, until=moment.date() if moment else None)
+    approved = scopes.approve_targets(open_workspace(workspace), because=because, until=moment.date() if moment else None)
     if json:
         print_json(approved)
         return
@@ -292,9 +292,9 @@ def doctor(workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
 
     Example: foreshore doctor
     """
-    from foreshore import cycle as cycles
+    from foreshore.cycle import health
 
-    found = cycles.doctor(open_workspace(workspace))
+    found = health.doctor(open_workspace(workspace))
     if json:
         print_json(found)
     else:

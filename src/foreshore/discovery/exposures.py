@@ -150,7 +150,8 @@ def regroup(lake: Lake, staging: Staging) -> dict[str, pa.Table]:
             arg_min(kind, (first_seen, exposure)) AS kind, any_value(place_kind) AS place_kind, any_value(place) AS place,
             arg_min(title, (first_seen, exposure)) AS title, arg_min(run, (first_seen, exposure)) AS run,
             min(first_seen) AS first_seen
-        FROM grouped WHERE canonical NOT IN (SELECT exposure FROM gathered) GROUP BY canonical""",
+        FROM grouped WHERE canonical NOT IN (SELECT exposure FROM gathered UNION ALL SELECT exposure FROM hollow)
+        GROUP BY canonical""",
     )
     exposures = staging.rows("FROM exposure_fresh UNION ALL BY NAME FROM exposure_made ORDER BY asset, exposure")
     return {"exposures": exposures, "exposure_aliases": aliases, "finding_exposures": _evidence(lake, staging)}
@@ -182,6 +183,22 @@ def _gather(lake: Lake, staging: Staging) -> None:
             CASE WHEN public AND place_kind = 'port' THEN 1 WHEN public AND place_kind = 'none' THEN 0 ELSE 2 END AS level
         FROM (SELECT *, weakness LIKE 'CVE-%' OR weakness LIKE 'GHSA-%' AS public FROM named)""",
     )
+    _hollow(lake, staging)
+
+
+def _hollow(lake: Lake, staging: Staging) -> None:
+    """`hollow`: exposures that stood for evidence of other atoms, where atoms moved: they hold none of their own."""
+    staging.make("hollow", "SELECT * FROM gathered LIMIT 0")
+    if not staging.value("SELECT count(*) FROM canon WHERE canonical <> before"):
+        return
+    ids = staging.rows("SELECT exposure FROM gathered WHERE NOT fresh AND exposure NOT IN (SELECT exposure FROM spotted)")
+    staging.hold("shown_ever", lake.sql("SELECT DISTINCT exposure FROM seen SEMI JOIN ids USING (exposure)", ids=ids))
+    staging.make(
+        "hollow",
+        """FROM gathered WHERE NOT fresh AND exposure NOT IN (SELECT exposure FROM spotted)
+            AND exposure NOT IN (SELECT exposure FROM shown_ever)""",
+    )
+    staging.connection.execute("DELETE FROM gathered WHERE exposure IN (SELECT exposure FROM hollow)")
 
 
 def _touched_assets(lake: Lake, staging: Staging) -> None:
@@ -224,15 +241,24 @@ def _add_whole(lake: Lake, staging: Staging, more: pa.Table) -> None:
 
 def _aliases(lake: Lake, staging: Staging) -> pa.Table:
     """Aliases that differ from those in force; evidence for several places is an alias of the first."""
-    held = staging.rows("SELECT exposure AS id FROM gathered WHERE NOT fresh")
+    held = staging.rows("SELECT exposure AS id FROM gathered WHERE NOT fresh UNION ALL SELECT exposure FROM hollow")
     staging.hold("exposure_alias_old", assets.latest_aliases(lake, "exposure_aliases", held))
     staging.make(
         "exposure_alias_new",
         """WITH ends AS (
             SELECT exposure, fresh, arg_min(canonical, (place_kind, place)) AS canonical, min(place) AS place,
                 any_value(weakness) AS weakness FROM grouped GROUP BY exposure, fresh
-        ) SELECT e.exposure AS old, e.canonical AS new, e.fresh, coalesce(o.new, e.exposure) AS before
-        FROM ends e LEFT JOIN exposure_alias_old o ON o.old = e.exposure
+        ), followed AS (
+            -- What stood for others follows: to itself or its place, else its asset, else where its evidence went.
+            SELECT h.exposure, false AS fresh, coalesce(
+                min(g.canonical) FILTER (g.canonical = h.exposure),
+                arg_min(g.canonical, (g.place_kind, g.place, g.canonical)) FILTER (g.asset = h.asset),
+                arg_min(g.canonical, (g.place_kind, g.place, g.canonical)) FILTER (o.new = h.exposure),
+                min(g.canonical), h.exposure) AS canonical, '' AS place, h.weakness
+            FROM hollow h LEFT JOIN grouped g ON g.weakness = h.weakness
+            LEFT JOIN exposure_alias_old o ON o.old = g.exposure GROUP BY h.exposure, h.asset, h.weakness
+        ), every AS (FROM ends UNION ALL FROM followed) SELECT e.exposure AS old, e.canonical AS new, e.fresh, coalesce(o.new, e.exposure) AS before
+        FROM every e LEFT JOIN exposure_alias_old o ON o.old = e.exposure
         WHERE e.canonical <> coalesce(o.new, e.exposure)""",
     )
     return staging.rows(

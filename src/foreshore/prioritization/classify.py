@@ -61,9 +61,7 @@ joined AS (
 doors AS (
     SELECT *,
         -- A CVE with a vector speaks for itself; anything else by its class, then by its kind.
-        -- except that a weak setting of encryption is no way in, whatever the CVE for the attack on it scores.
-        CASE WHEN class_gives = 'none' AND component = '' THEN 'class'
-             WHEN scored AND kind IN ('vulnerability', 'end_of_life', 'code') THEN 'cvss'
+        CASE WHEN scored AND kind IN ('vulnerability', 'end_of_life', 'code') THEN 'cvss'
              -- No title makes a CVE harmless.
              WHEN class IS NOT NULL AND (class_gives <> 'none' OR weakness NOT LIKE 'CVE-%') THEN 'class'
              ELSE 'kind' END AS by_what,
@@ -94,6 +92,7 @@ ways AS (
     FROM doors
 )
 SELECT row, kind, severity, coalesce(proof, 0) AS proof, way_in, product_ports,
+    CASE WHEN weakness IN ($on_path) THEN 'none' ELSE
     CASE by_what
         -- What the scanner itself calls information is no way in.
         WHEN 'class' THEN CASE WHEN severity = 0 THEN 'none' ELSE class_gives END
@@ -105,7 +104,7 @@ SELECT row, kind, severity, coalesce(proof, 0) AS proof, way_in, product_ports,
         ELSE CASE WHEN kind = 'observation' OR severity < 2 THEN 'none'
                   WHEN kind IN ('secret', 'identity') THEN 'identity'
                   WHEN severity >= 3 THEN 'user' ELSE 'data' END
-    END AS gives,
+    END END AS gives,
     by_what = 'cvss' AND av = 'A' AS adjacent,
     epss,
     CASE WHEN by_what = 'class' AND exploit = 'unknown' THEN class_maturity ELSE exploit END AS maturity,
@@ -148,7 +147,9 @@ def facts_of(candidates: pa.Table, signals: pa.Table, policy: Policy) -> pa.Tabl
         connection.register("metrics", _metrics(candidates, signals))
         _match_classes(connection, policy)
         _match_products(connection, policy)
-        return connection.sql(_FACTS.replace("$libraries", "|".join(_LIBRARIES))).to_arrow_table()
+        on_path = ", ".join(_quoted(row["weakness"]) for row in policy.table("on_path")) or "''"
+        query = _FACTS.replace("$libraries", "|".join(_LIBRARIES)).replace("$on_path", on_path)
+        return connection.sql(query).to_arrow_table()
 
 
 def _metrics(candidates: pa.Table, signals: pa.Table) -> pa.Table:

@@ -35,7 +35,7 @@ _EXPOSURES = f"""
             case when o.withdrawn then null else coalesce(o.because, e.disposition_because) end
                 as disposition_because,
             case when o.claimed then 'pending_verification' else e.state end as state,
-            case when o.disposition in ({_DISMISSED}) then null
+            case when o.disposition in ({DISMISSED}) then null
                  when o.disposition in ('accepted', 'mitigated') then 'accepted'
                  when o.withdrawn and coalesce(e.treatment, 'accepted') = 'accepted' then 'unknown'
                  else e.treatment end as treatment,
@@ -46,7 +46,7 @@ _EXPOSURES = f"""
         from exposures e left join overlay o on o.exposure = e.exposure
     )
     select * from laid where ({{where}})
-    order by coalesce(disposition in ({_DISMISSED}), false), rank, exposure {{limit}}
+    order by coalesce(disposition in ({DISMISSED}), false), rank, exposure {{limit}}
 """
 
 

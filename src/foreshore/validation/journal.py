@@ -26,6 +26,7 @@ class Journal:
         self.head = _START
         for self.head in _digests(path):
             pass
+        self._torn = _torn(path)
 
     def record(self, **entry: Any) -> None:
         """Append one line; raises Refused where that fails, since nothing may happen unrecorded."""
@@ -33,14 +34,14 @@ class Journal:
         try:
             descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             with os.fdopen(descriptor, "wb") as stream:
-                stream.write(line.encode() + b"\n")
+                stream.write((b"\n" if self._torn else b"") + line.encode() + b"\n")
                 stream.flush()
                 os.fsync(stream.fileno())
         except OSError as error:
             raise Refused(
                 f"what is done cannot be recorded ({error})", where=str(self.path), hint="free disk space"
             ) from error
-        self.head = _digest(line)
+        self.head, self._torn = _digest(line), False
 
 
 def entries(path: Path) -> list[dict[str, Any]]:
@@ -64,6 +65,15 @@ def _lines(path: Path) -> Iterator[str]:
         with path.open(encoding="utf-8", errors="replace") as stream:
             for line in stream:
                 yield line.rstrip("\n")
+
+
+def _torn(path: Path) -> bool:
+    """Did a crash leave a last line without its end?"""
+    if not path.exists() or not path.stat().st_size:
+        return False
+    with path.open("rb") as stream:
+        stream.seek(-1, os.SEEK_END)
+        return stream.read(1) != b"\n"
 
 
 def _digests(path: Path) -> Iterator[str]:

@@ -13,7 +13,6 @@ import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from fnmatch import fnmatchcase
 from functools import lru_cache
 
 from foreshore import facts
@@ -106,7 +105,7 @@ class Permits:
         return ""
 
     def _one(self, host: str, address: Address, port: int, today: date) -> str:
-        covering = [one for one in self.targets if self._covers(one, host, address)]
+        covering = [one for one in self.targets if self._covers(one, host, address, today)]
         if not covering:
             kind = special(address)
             return f"{address} is {kind} and outside the approved targets" if kind else (
@@ -119,13 +118,14 @@ class Permits:
             return f"port {port} is not among the approved ports of {address}"
         return ""
 
-    def _covers(self, target: facts.Target, host: str, address: Address) -> bool:
+    def _covers(self, target: facts.Target, host: str, address: Address, today: date) -> bool:
         network = network_of(target.what)
         if network is not None:
             return holds(network, address)
         if not same_name(target.what, host):
             return False
-        ranges = [one.what for one in self.targets] + list(self.own)
+        current = [one.what for one in self.targets if one.until is None or one.until >= today]
+        ranges = [*current, *self.own]
         return any(holds(net, address) for net in map(network_of, ranges) if net is not None)
 
 
@@ -134,4 +134,4 @@ def same_name(pattern: str, host: str) -> bool:
     if address_of(host) is not None:
         return False
     left, right = pattern.rstrip(".").lower(), host.rstrip(".").lower()
-    return left == right or (left.startswith("*.") and fnmatchcase(right, left.replace("[", "[[]")))
+    return left == right or (left.startswith("*.") and right.endswith(left[1:]) and right != left[1:])
