@@ -310,12 +310,29 @@ class Decision(msgspec.Struct, frozen=True):
 class Snapshot(Protocol):
     """What a stage sees: facts as of two times, and copies of the decisions, scope and policy."""
 
-    cycle: int
-    as_of: datetime
-    seed: int
-    scope: Scope
-    policy: Any  # foreshore.policy.Policy
-    decisions: tuple[Decision, ...]
+    @property
+    def cycle(self) -> int:
+        """Key of the cycle that is being run."""
+
+    @property
+    def as_of(self) -> datetime:
+        """The moment that is looked at, UTC without zone."""
+
+    @property
+    def seed(self) -> int:
+        """Seed of all draws."""
+
+    @property
+    def scope(self) -> Scope:
+        """The scope in force."""
+
+    @property
+    def policy(self) -> Any:
+        """The policy in force (foreshore.policy.Policy)."""
+
+    @property
+    def decisions(self) -> tuple[Decision, ...]:
+        """People's effective words on exposures."""
 
     def sql(self, query: str, **tables: pa.Table) -> pa.Table:
         """Run a query over the lake's tables (by name) and the given Arrow tables."""

@@ -44,7 +44,10 @@ def test_components_have_one_spelling_without_version(text: str, expected: str) 
         (found(weaknesses=("CVE-2024-0001",)), ("none", "")),
         (found(kind="misconfiguration", resource="arn:aws:s3:::b", port=1), ("resource", "arn:aws:s3:::b")),
         (found(kind="misconfiguration", port=25), ("port", "tcp/25")),
-        (found(kind="code", path="./src\\a.py", context=" x  = 1"), ("code", place.code("src/a.py", "r", "x=1"))),
+        (
+            found(kind="code", path="./src\\a.py", context=" x  = 1"),
+            ("code", place.code("src/a.py", "r", "x=1")),
+        ),
         (found(kind="misconfiguration", path="/etc/ssh/sshd_config"), ("resource", "/etc/ssh/sshd_config")),
     ],
 )

@@ -66,7 +66,7 @@ def atoms_of(runs: Sequence[Run]) -> list[Atom]:
                 letter = {"strong": "x", "name": "n", "short": "s", "ip": "i"}[basis]
                 row = (name, one.name, origin.site, held, at.date())
                 by_anchor[f"{letter}{keys.of(text):016x}"].append((at.date(), row))
-    found = []
+    found: list[Atom] = []
     for anchor in sorted(by_anchor):
         window = {"s": DAYS["short"], "i": DAYS["ip"]}.get(anchor[0])
         for rows in sessions(by_anchor[anchor], window):
@@ -119,7 +119,9 @@ def partition_of(runs: Sequence[Run]) -> list[set[Atom]]:
             part = part_of[atom]
             if any(part is part_of[next(iter(one))] for one in standing):
                 continue
-            current = list({id(part_of[next(iter(one))]): part_of[next(iter(one))] for one in standing}.values())
+            current = list(
+                {id(part_of[next(iter(one))]): part_of[next(iter(one))] for one in standing}.values()
+            )
             fitting = next((one for one in current if not contradict(kind, one, part)), None)
             if fitting is None:
                 standing.append(part)
@@ -213,8 +215,12 @@ def life_of(looks: Sequence[life.Look], claims: Sequence[datetime] = ()) -> list
 def reference(runs: Sequence[Run]) -> dict[tuple[Any, ...], list[tuple[datetime, str]]]:
     """(sightings of the asset, weakness, place) -> life."""
     parts = partition_of(runs)
-    of = {sighting: number for number, part in enumerate(parts) for atom in part for sighting in atom.sightings}
-    whole = {number: frozenset(s for atom in part for s in atom.sightings) for number, part in enumerate(parts)}
+    of = {
+        sighting: number for number, part in enumerate(parts) for atom in part for sighting in atom.sightings
+    }
+    whole = {
+        number: frozenset(s for atom in part for s in atom.sightings) for number, part in enumerate(parts)
+    }
     places: dict[tuple[int, str], set[tuple[str, str]]] = defaultdict(set)
     reported: dict[tuple[int, str, tuple[str, str]], list[tuple[str, Finding]]] = defaultdict(list)
     for name, records, _origin in runs:
@@ -222,8 +228,8 @@ def reference(runs: Sequence[Run]) -> dict[tuple[Any, ...], list[tuple[datetime,
             if isinstance(one, Finding):
                 where = place.of(one)
                 for cve in weakness.canonical(one.weaknesses, "", one.rule):
-                    places[of[name, one.asset], cve].add(tuple(where))
-                    reported[of[name, one.asset], cve, tuple(where)].append((name, one))
+                    places[of[name, one.asset], cve].add((str(where.kind), where.text))
+                    reported[of[name, one.asset], cve, (str(where.kind), where.text)].append((name, one))
     found = {}
     for (asset, cve), held in places.items():
         level = {"port": 1, "none": 0}
@@ -262,9 +268,9 @@ def looks_of(
             for one in records
             if isinstance(one, Covered) and of[name, one.asset] == asset and covered(one, knows[head.tool])
         ]
-        for one in covers:
-            rank = 3 if one.authenticated else 0 if one.authenticated is None else 1
-            looks.append(life.Look(at, name, head.tool, False, rank, False, one.authenticated is False))
+        for cover in covers:
+            rank = 3 if cover.authenticated else 0 if cover.authenticated is None else 1
+            looks.append(life.Look(at, name, head.tool, False, rank, False, cover.authenticated is False))
     return looks
 
 
@@ -295,7 +301,12 @@ def findings(draw: st.DrawFn, asset: str) -> Finding:
     cve = draw(st.sampled_from(("CVE-2024-0001", "CVE-2024-0002")))
     where: dict[str, Any] = draw(
         st.sampled_from(
-            ({"component": "pkg:deb/debian/x@1"}, {"component": "pkg:deb/debian/y@2"}, {"port": 443, "protocol": "tcp"}, {})
+            (
+                {"component": "pkg:deb/debian/x@1"},
+                {"component": "pkg:deb/debian/y@2"},
+                {"port": 443, "protocol": "tcp"},
+                {},
+            )
         )
     )
     return Finding(
@@ -349,18 +360,21 @@ def ordered(
     lives: dict[tuple[Any, ...], list[tuple[datetime, str]]],
 ) -> dict[tuple[Any, ...], list[tuple[datetime, str]]]:
     order = ("opened", "claimed", "fixed", "reopened")
-    return {key: sorted(events, key=lambda one: (one[0], order.index(one[1]))) for key, events in lives.items()}
+    return {
+        key: sorted(events, key=lambda one: (one[0], order.index(one[1]))) for key, events in lives.items()
+    }
 
 
 RELAXED = settings(
-    parent=settings.get_profile(settings._current_profile),
     deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 
 @RELAXED
 @given(st.data(), histories())
-def test_any_order_and_grouping_tells_what_the_reference_tells(new_world: Any, data: st.DataObject, runs: list[Run]) -> None:
+def test_any_order_and_grouping_tells_what_the_reference_tells(
+    new_world: Any, data: st.DataObject, runs: list[Run]
+) -> None:
     world = new_world()
     waiting = data.draw(st.permutations(runs))
     while waiting:
@@ -376,7 +390,9 @@ def test_any_order_and_grouping_tells_what_the_reference_tells(new_world: Any, d
 
 @RELAXED
 @given(st.data(), histories())
-def test_taking_everything_again_changes_nothing(new_world: Any, data: st.DataObject, runs: list[Run]) -> None:
+def test_taking_everything_again_changes_nothing(
+    new_world: Any, data: st.DataObject, runs: list[Run]
+) -> None:
     world = new_world()
     world.take(*runs)
     before, version = world.state(), world.lake.version
@@ -396,7 +412,9 @@ def test_a_run_closes_nothing_outside_what_it_covers(new_world: Any, runs: list[
     fixed = sum(events[-1][1] == "fixed" for events in world.state().values())
     found = world.take((name, bare, origin))
     assert found.exposures.fixed == 0 or len(world.parts()) != len(partition_of(runs))
-    if {atom.anchor for atom in atoms_of([*runs, (name, bare, origin)])} == {atom.anchor for atom in atoms_of(runs)}:
+    if {atom.anchor for atom in atoms_of([*runs, (name, bare, origin)])} == {
+        atom.anchor for atom in atoms_of(runs)
+    }:
         assert sum(events[-1][1] == "fixed" for events in world.state().values()) == fixed
 
 
@@ -410,7 +428,11 @@ def test_a_decision_follows_its_exposure(new_world: Any, data: st.DataObject, ru
         world.take(one)
         decided |= {row["exposure"]: row["weakness"] for row in world.rows("FROM exposures")}
         alias = world.canonical("exposure_aliases")
-        in_force = {row["exposure"]: row["weakness"] for row in world.rows("FROM exposures") if row["exposure"] not in alias}
+        in_force = {
+            row["exposure"]: row["weakness"]
+            for row in world.rows("FROM exposures")
+            if row["exposure"] not in alias
+        }
         for exposure, named in decided.items():
             assert in_force[alias.get(exposure, exposure)] == named
 
@@ -430,7 +452,9 @@ moments = st.sampled_from([datetime(2026, 1, 1, 12) + timedelta(days=one) for on
 
 @settings(deadline=None, max_examples=1500)
 @given(st.lists(looks, max_size=10), st.lists(moments, max_size=2), st.randoms())
-def test_a_life_equals_the_reference_in_any_order(told_looks: list[life.Look], claims: list[datetime], chance: Any) -> None:
+def test_a_life_equals_the_reference_in_any_order(
+    told_looks: list[life.Look], claims: list[datetime], chance: Any
+) -> None:
     events = life.fold(told_looks, claims)
     assert [(one.at, one.kind) for one in events] == life_of(told_looks, claims)
     chance.shuffle(told_looks)
@@ -479,7 +503,10 @@ def test_the_state_machine_holds(new_world: Any) -> None:
         make = new_world
 
     run_state_machine_as_test(
-        Bound, settings=settings(deadline=None, max_examples=12, stateful_step_count=6, suppress_health_check=list(HealthCheck))
+        Bound,
+        settings=settings(
+            deadline=None, max_examples=12, stateful_step_count=6, suppress_health_check=list(HealthCheck)
+        ),
     )
 
 

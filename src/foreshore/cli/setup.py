@@ -44,7 +44,7 @@ def demo(
     """
     from foreshore.cli import tour
 
-    result = tour.run(folder, seed, say=note if json else typer.echo)
+    result = tour.run(folder, seed, note if json else typer.echo, quiet=json)
     if json:
         print_json(result)
 

@@ -48,20 +48,31 @@ def print_json(value: Any) -> None:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> None:
-    """Print a plain table, as wide as the terminal; columns in `right` are numbers."""
+    """Print a plain table, as wide as the terminal; columns in `right` are numbers.
+
+    Keys, numbers and words stay whole; where the width does not suffice, long texts wrap.
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "140"))
+    width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "160"))
     console = Console(width=width, highlight=False, soft_wrap=False)
     shown = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    cells = [[str(cell) for cell in row] for row in rows]
     for number, name in enumerate(head):
-        last = number == len(head) - 1
-        shown.add_column(name, justify="right" if number in right else "left", overflow="fold", no_wrap=not last)
-    for row in rows:
-        shown.add_row(*(Text(str(cell)) for cell in row))
+        longest = max([len(name), *(len(row[number]) for row in cells)])
+        whole = longest <= _WHOLE
+        shown.add_column(
+            name, justify="right" if number in right else "left", overflow="fold", no_wrap=whole,
+            min_width=longest if whole else min(longest, _LEAST), vertical="top",
+        )  # fmt: skip
+    for row in cells:
+        shown.add_row(*(Text(cell) for cell in row))
     console.print(shown)
+
+
+_WHOLE, _LEAST = 21, 16  # a key has 19 letters
 
 
 def percent(value: float | None) -> str:

@@ -9,7 +9,8 @@ from foreshore import keys
 from foreshore.cycle import again
 from foreshore.cycle.acting import hours_of
 from foreshore.errors import UsageError
-from foreshore.mobilization import actions, plan as plans
+from foreshore.mobilization import actions
+from foreshore.mobilization import plan as plans
 from foreshore.prioritization import stage
 
 if TYPE_CHECKING:

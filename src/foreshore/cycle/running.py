@@ -13,8 +13,8 @@ from foreshore import __version__, facts, keys
 from foreshore.cycle import acting, inputs, results
 from foreshore.cycle.snapshot import LakeSnapshot
 from foreshore.discovery import states
-from foreshore.discovery.settling import from_policy
 from foreshore.discovery.identity import RECIPE
+from foreshore.discovery.settling import from_policy
 from foreshore.errors import NothingToRead, UsageError
 from foreshore.prioritization import stage
 from foreshore.store import open_lake, serving

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 FOREVER = 10_000_000  # days
 
-# The alias of an id that is in force: the latest one that was written; an id that points at itself is free again.
+# The alias of an id that is in force: the latest that was written; an id that points at itself is free again.
 LATEST = """
-    SELECT a.old, arg_max(a.new, r.known_at) AS new FROM {table} a JOIN runs r USING (run) {limit} GROUP BY a.old
+    SELECT a.old, arg_max(a.new, r.known_at) AS new FROM {table} a JOIN runs r USING (run) {limit} GROUP BY
+        a.old
 """
 
 
@@ -30,9 +31,7 @@ def latest_aliases(lake: Lake, table: str, ids: pa.Table | None = None) -> pa.Ta
     if ids is None:
         return lake.sql(f"FROM ({LATEST.format(table=table, limit='')}) WHERE old <> new")
     limit = "WHERE a.old IN (SELECT id FROM wanted_ids)"
-    return lake.sql(
-        f"FROM ({LATEST.format(table=table, limit=limit)}) WHERE old <> new", wanted_ids=ids
-    )
+    return lake.sql(f"FROM ({LATEST.format(table=table, limit=limit)}) WHERE old <> new", wanted_ids=ids)
 
 
 def settle(lake: Lake, staging: Staging, windows: partition.Windows, seed: int) -> dict[str, pa.Table]:
@@ -50,7 +49,8 @@ def settle(lake: Lake, staging: Staging, windows: partition.Windows, seed: int) 
             "SELECT sighting, run, atom AS asset, site, kind, value, observed_at FROM identifier_new"
         ),
         "asset_aliases": staging.rows(
-            f"""SELECT atom AS old, canonical AS new, '{identity.RECIPE}' AS recipe, (SELECT run FROM last_run) AS run,
+            f"""SELECT atom AS old, canonical AS new, '{identity.RECIPE}' AS recipe, (SELECT run FROM
+                last_run) AS run,
                 CASE WHEN canonical = atom THEN 'told apart again' ELSE 'shared identifiers' END AS reason
             FROM canon WHERE canonical <> coalesce(before, atom) ORDER BY old"""
         ),
@@ -61,9 +61,7 @@ def settle(lake: Lake, staging: Staging, windows: partition.Windows, seed: int) 
 
 def _dated(staging: Staging) -> None:
     """The staged sightings and identifiers with site, day and key."""
-    staging.make(
-        "last_run", "SELECT run FROM st_runs ORDER BY observed_at DESC, digest DESC, run LIMIT 1"
-    )
+    staging.make("last_run", "SELECT run FROM st_runs ORDER BY observed_at DESC, digest DESC, run LIMIT 1")
     staging.make(
         "sighted",
         f"""SELECT s.*, r.site, coalesce(s.observed_at, r.observed_at) AS moment, r.digest,
@@ -72,7 +70,8 @@ def _dated(staging: Staging) -> None:
     )
     staging.make(
         "identified",
-        """SELECT s.run, s.no, s.sighting, s.site, i.kind, i.value, coalesce(i.observed_at, s.moment) AS moment
+        """SELECT s.run, s.no, s.sighting, s.site, i.kind, i.value, coalesce(i.observed_at, s.moment) AS
+        moment
         FROM st_identifiers i JOIN sighted s USING (run, no)
         UNION ALL SELECT run, no, sighting, site, 'anchor', anchor, moment FROM sighted""",
     )
@@ -114,7 +113,8 @@ def _atoms(lake: Lake, staging: Staging, windows: partition.Windows, seed: int) 
         "atom_fresh",
         """SELECT o.atom, arg_min(s.kind, (s.moment, s.digest, s.no)) AS kind, any_value(s.site) AS site,
             arg_min(s.run, (s.moment, s.digest, s.no)) AS run, min(m.place) AS place
-        FROM atom_of o JOIN sighted s USING (run, no) JOIN minted m USING (atom) WHERE o.fresh GROUP BY o.atom""",
+        FROM atom_of o JOIN sighted s USING (run, no) JOIN minted m USING (atom) WHERE o.fresh GROUP BY
+            o.atom""",
     )
 
 
@@ -137,7 +137,8 @@ def _identifiers(lake: Lake, staging: Staging) -> None:
     """The staged identifiers that say something new: of short names and addresses, also a new day."""
     staging.make(
         "identified_atom",
-        """SELECT o.atom, i.site, i.kind, i.value, i.moment::DATE AS day, arg_min(i.sighting, (i.moment, i.run, i.no)) AS sighting,
+        """SELECT o.atom, i.site, i.kind, i.value, i.moment::DATE AS day, arg_min(i.sighting, (i.moment,
+        i.run, i.no)) AS sighting,
             arg_min(i.run, (i.moment, i.run, i.no)) AS run, min(i.moment) AS observed_at
         FROM identified i JOIN atom_of o USING (run, no) GROUP BY ALL""",
     )
@@ -164,7 +165,9 @@ def _closure(lake: Lake, staging: Staging) -> None:
     import pyarrow as pa
 
     staging.make("pi", "SELECT DISTINCT atom, site, kind, value, day FROM identifier_new")
-    staging.make("asked", "SELECT NULL::VARCHAR AS kind, NULL::VARCHAR AS value, NULL::VARCHAR AS site LIMIT 0")
+    staging.make(
+        "asked", "SELECT NULL::VARCHAR AS kind, NULL::VARCHAR AS value, NULL::VARCHAR AS site LIMIT 0"
+    )
     known = pa.table({"id": pa.array([], pa.int64())})
     staging.make("frontier", f"SELECT DISTINCT kind, value, {_SITE} AS site FROM identified_atom")
     while staging.value("SELECT count(*) FROM frontier"):
@@ -188,7 +191,8 @@ def _closure(lake: Lake, staging: Staging) -> None:
         staging.connection.execute("INSERT INTO asked FROM frontier")
         staging.make(
             "frontier",
-            f"SELECT DISTINCT kind, value, {_SITE} AS site FROM pi_more EXCEPT SELECT kind, value, site FROM asked",
+            f"""SELECT DISTINCT kind, value, {_SITE} AS site FROM pi_more
+            EXCEPT SELECT kind, value, site FROM asked""",
         )
 
 
@@ -213,7 +217,8 @@ def _canonical(lake: Lake, staging: Staging, found: partition.Partition) -> None
     staging.make(
         "canon",
         """WITH held AS (
-            SELECT p.atom, p.part, CASE WHEN g.atom IS NULL THEN NULL ELSE coalesce(a.new, p.atom) END AS before,
+            SELECT p.atom, p.part, CASE WHEN g.atom IS NULL THEN NULL ELSE coalesce(a.new, p.atom) END AS
+                before,
                 CASE WHEN g.atom IS NULL THEN 2 WHEN a.new IS NULL THEN 0 ELSE 1 END AS rank,
                 g.known_at, m.place
             FROM parted p LEFT JOIN asset_age g USING (atom) LEFT JOIN alias_old a ON a.old = p.atom
@@ -229,7 +234,10 @@ def _conflicts(lake: Lake, staging: Staging, found: partition.Partition) -> pa.T
 
     atoms = found.atoms
     rows = [
-        (keys.of("conflict", one.kind, one.value, *sorted((int(atoms[one.left]), int(atoms[one.right])))), one)
+        (
+            keys.of("conflict", one.kind, one.value, *sorted((int(atoms[one.left]), int(atoms[one.right])))),
+            one,
+        )
         for one in found.refusals
     ]
     staging.hold(
@@ -247,6 +255,7 @@ def _conflicts(lake: Lake, staging: Staging, found: partition.Partition) -> pa.T
     )
     staging.hold("conflict_old", lake.sql("SELECT DISTINCT conflict FROM asset_conflicts"))
     return staging.rows(
-        """SELECT DISTINCT conflict, (SELECT run FROM last_run) AS run, left_asset, right_asset, kind, value, reason
+        """SELECT DISTINCT conflict, (SELECT run FROM last_run) AS run, left_asset, right_asset, kind,
+        value, reason
         FROM refused WHERE conflict NOT IN (SELECT conflict FROM conflict_old) ORDER BY conflict"""
     )

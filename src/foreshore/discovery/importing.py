@@ -103,7 +103,7 @@ class Origin(msgspec.Struct, frozen=True):
             raise UsageError(
                 f"“{self.coverage}” is no coverage",
                 where="--coverage",
-                hint="none, complete, complete:high (the hosts of these files), or site:medium (all of the site)",
+                hint="none, complete, complete:high (hosts of these files), or site:medium (all of the site)",
             )
 
 
@@ -204,7 +204,13 @@ class Importer:
         self._commit_when_full()
 
     def take(
-        self, records: Iterable[facts.Record], origin: Origin, *, file: str, reader: str = "records", digest: str = ""
+        self,
+        records: Iterable[facts.Record],
+        origin: Origin,
+        *,
+        file: str,
+        reader: str = "records",
+        digest: str = "",
     ) -> None:
         """Take records that did not come from a file, as a run of `reader`; raises BadReport."""
         digest = digest or _content_digest(records := list(records))
@@ -224,7 +230,9 @@ class Importer:
         count = self._totals.get
         return ImportResult(
             runs=tuple(self._results),
-            exposures=ExposureCounts(count("new", 0), count("seen", 0), count("fixed", 0), count("reopened", 0)),
+            exposures=ExposureCounts(
+                count("new", 0), count("seen", 0), count("fixed", 0), count("reopened", 0)
+            ),
             assets=AssetCounts(count("assets_new", 0), count("assets_seen", 0), count("review", 0)),
             errors=tuple(self._errors),
             skipped=tuple(self._skipped),
@@ -245,7 +253,8 @@ class Importer:
         import pyarrow as pa
 
         found = self._lake.sql(
-            "SELECT run, findings, coverage, source FROM runs WHERE read_key IN (SELECT read_key FROM wanted) LIMIT 1",
+            """SELECT run, findings, coverage, source FROM runs
+            WHERE read_key IN (SELECT read_key FROM wanted) LIMIT 1""",
             wanted=pa.table({"read_key": [read_key]}),
         ).to_pylist()
         if not found and read_key not in self._staged:
@@ -295,7 +304,8 @@ class Importer:
         self._staged.add(run["read_key"])
         self._results.append(
             RunResult(
-                keys.show("RUN", row["run"]), row["file"], row["reader"], row["findings"], False, row["coverage"],
+                keys.show("RUN", row["run"]), row["file"], row["reader"], row["findings"], False,
+                row["coverage"],
                 row["source"],
             )
         )  # fmt: skip
@@ -322,10 +332,16 @@ class Importer:
 
         job = f"import-{keys.of(*sorted(self._staged)):016x}"
         for attempt in range(TRIES):
-            settled = settling.settle(self._lake, self._staging, self._settings, self.workspace.seed, self.claims)
+            settled = settling.settle(
+                self._lake, self._staging, self._settings, self.workspace.seed, self.claims
+            )
             try:
                 self._lake.append(
-                    settled.rows, job=job, expect=self._lake.version, tables_read=settling.READ, on_wait=self._note
+                    settled.rows,
+                    job=job,
+                    expect=self._lake.version,
+                    tables_read=settling.READ,
+                    on_wait=self._note,
                 )
                 break
             except Conflict:
@@ -378,7 +394,15 @@ def _careful(reader: Reader, name: str, report: FileReport) -> Iterator[facts.Re
     """The reader's records; a reader's own mistake must not end the import of the other files."""
     try:
         yield from reader.read(report)
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+    except (
+        ValueError,
+        KeyError,
+        IndexError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         raise BadReport(
             f"the reader {name} failed on it ({type(error).__name__}: {str(error)[:120]})",
             where=report.name,

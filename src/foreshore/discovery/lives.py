@@ -32,12 +32,16 @@ def cover(staging: Staging, rules: life.Rules) -> dict[str, pa.Table]:
         "cover_new",
         f"""WITH declared AS (
             SELECT run, site, string_split(coverage_text, ':')[1] AS extent,
-                MAP {{{_floors()}}}[coalesce(nullif(string_split(coverage_text, ':')[2], ''), 'info')]::TINYINT AS floor
+                MAP {{{_floors()}}}[coalesce(nullif(string_split(coverage_text, ':')[2], ''),
+                    'info')]::TINYINT AS floor
             FROM st_runs WHERE coverage = 'declared'
-        ) SELECT DISTINCT c.run, o.atom AS asset, c.checks, c.floor, (CASE c.authenticated WHEN true THEN {rules.package}
+        ) SELECT DISTINCT c.run, o.atom AS asset, c.checks, c.floor, (CASE c.authenticated WHEN true THEN
+            {rules.package}
             WHEN false THEN {_OUTSIDE} ELSE 0 END)::TINYINT AS proof
-        FROM st_covered c JOIN atom_of o USING (run, no) JOIN st_runs r USING (run) WHERE r.coverage = 'complete'
-        UNION ALL SELECT DISTINCT d.run, o.atom, '*', d.floor, 0::TINYINT FROM declared d JOIN atom_of o USING (run)
+        FROM st_covered c JOIN atom_of o USING (run, no) JOIN st_runs r USING (run) WHERE r.coverage =
+            'complete'
+        UNION ALL SELECT DISTINCT d.run, o.atom, '*', d.floor, 0::TINYINT FROM declared d JOIN atom_of o
+            USING (run)
         UNION ALL SELECT run, NULL, '*', floor, 0::TINYINT FROM declared WHERE extent = 'site'""",
     )
     return {
@@ -82,7 +86,9 @@ def settle(
 
 
 _ORDER = "list_position(['opened', 'claimed', 'fixed', 'reopened'], kind)"
-_DIGEST = "string_agg(concat_ws(' ', happened_at, kind, source, run, reason), '|' ORDER BY happened_at, kind, run)"
+_DIGEST = (
+    "string_agg(concat_ws(' ', happened_at, kind, source, run, reason), '|' ORDER BY happened_at, kind, run)"
+)
 
 
 def _shown(staging: Staging) -> None:
@@ -119,11 +125,14 @@ def _previous(lake: Lake, staging: Staging) -> None:
 
 
 def _claims(lake: Lake, staging: Staging, claims: Sequence[facts.Decision]) -> None:
-    """`claim(exposure, moment)`: people's words that something is fixed, given now or kept in earlier lives."""
+    """`claim(exposure, moment)`:
+    people's words that something is fixed, given now or kept in earlier lives."""
     import pyarrow as pa
 
     given = [one for one in claims if one.disposition == "claimed_fixed"]
-    times = [one.decided_at if one.decided_at.tzinfo is None else one.decided_at.astimezone(UTC) for one in given]
+    times = [
+        one.decided_at if one.decided_at.tzinfo is None else one.decided_at.astimezone(UTC) for one in given
+    ]
     staging.hold(
         "claim_given",
         pa.table(
@@ -144,12 +153,14 @@ def _claims(lake: Lake, staging: Staging, claims: Sequence[facts.Decision]) -> N
         "claim",
         """SELECT DISTINCT m.canonical AS exposure, c.moment, c.given FROM (
             SELECT *, true AS given FROM claim_given UNION ALL SELECT *, false FROM claim_held) c
-        JOIN (FROM (SELECT exposure, canonical FROM member) UNION SELECT canonical, canonical FROM member) m USING (exposure)""",
+        JOIN (FROM (SELECT exposure, canonical FROM member) UNION SELECT canonical, canonical FROM member) m
+            USING (exposure)""",
     )
 
 
 def _suspects(lake: Lake, staging: Staging) -> None:
-    """`missed`: (exposure, run) where a staged run, or a later one known before, looked and did not show it."""
+    """`missed`: (exposure, run) where a staged run, or a later one known before, looked and did not show
+    it."""
     staging.make("suspect_cover", _ON_ASSETS.format(cover="cover_new", runs="st_runs"))
     staging.make(
         "suspect",
@@ -163,7 +174,8 @@ def _suspects(lake: Lake, staging: Staging) -> None:
 
 
 _ON_ASSETS = """
-    SELECT DISTINCT coalesce(t.canonical, w.canonical) AS asset, c.run, r.source, r.observed_at AS moment, r.digest, c.checks,
+    SELECT DISTINCT coalesce(t.canonical, w.canonical) AS asset, c.run, r.source, r.observed_at AS moment,
+        r.digest, c.checks,
         c.floor, c.proof
     FROM {cover} c JOIN {runs} r USING (run) LEFT JOIN touched_atom t ON t.atom = c.asset
     LEFT JOIN (SELECT DISTINCT i.site, t.canonical FROM atom_site i JOIN touched_atom t USING (atom)) w
@@ -199,7 +211,8 @@ def _late(lake: Lake, staging: Staging) -> None:
         "late_cover",
         lake.sql(
             """SELECT run, asset, checks, floor, proof FROM coverage
-            WHERE run IN (SELECT run FROM late_runs) AND (asset IS NULL OR asset IN (SELECT id FROM wanted_ids))""",
+            WHERE run IN (SELECT run FROM late_runs) AND (asset IS NULL OR asset IN (SELECT id FROM
+                wanted_ids))""",
             late_runs=later,
             wanted_ids=wanted,
         ),
@@ -208,7 +221,8 @@ def _late(lake: Lake, staging: Staging) -> None:
     staging.hold(
         "late_seen",
         lake.sql(
-            "SELECT run, exposure FROM seen WHERE run IN (SELECT run FROM late_runs) AND exposure IN (SELECT exposure FROM ids)",
+            """SELECT run, exposure FROM seen
+            WHERE run IN (SELECT run FROM late_runs) AND exposure IN (SELECT exposure FROM ids)""",
             late_runs=later,
             ids=staging.rows("SELECT DISTINCT exposure FROM member"),
         ),
@@ -238,7 +252,8 @@ def _knows(lake: Lake, staging: Staging, exposures: str) -> None:
         "knows",
         """SELECT m.canonical AS exposure, k.source, k.rule, min(k.severity) AS severity FROM (
             FROM known_old UNION ALL
-            SELECT y.exposure, f.source, s.rule, s.severity FROM yields y SEMI JOIN known_member USING (exposure)
+            SELECT y.exposure, f.source, s.rule, s.severity FROM yields y SEMI JOIN known_member USING
+                (exposure)
             JOIN found f USING (finding) JOIN st_findings s ON s.rowid = f.row) k
         JOIN known_member m USING (exposure) GROUP BY ALL""",
     )
@@ -248,7 +263,8 @@ def _missed(lake: Lake, staging: Staging, suspects: str) -> str:
     """A query for those of `suspects` where the source knew the check and the run covered it."""
     names = staging.rows(f"SELECT DISTINCT checks FROM {suspects} WHERE checks <> '*'")
     staging.hold(
-        "set_old", lake.sql("SELECT DISTINCT checks, rule FROM check_sets SEMI JOIN names USING (checks)", names=names)
+        "set_old",
+        lake.sql("SELECT DISTINCT checks, rule FROM check_sets SEMI JOIN names USING (checks)", names=names),
     )
     staging.make("check_set", "FROM set_old UNION SELECT checks, rule FROM st_check_sets")
     return f"""
@@ -265,12 +281,17 @@ def _full(staging: Staging) -> None:
         "refold",
         """SELECT exposure FROM missed
         UNION SELECT exposure FROM shown WHERE word = 1
-        UNION SELECT DISTINCT s.exposure FROM shown s JOIN before b USING (exposure) ANTI JOIN simple USING (exposure)
+        UNION SELECT DISTINCT s.exposure FROM shown s JOIN before b USING (exposure) ANTI JOIN simple USING
+            (exposure)
         UNION SELECT e.new FROM exposure_alias_new e WHERE NOT e.fresh
-        UNION SELECT m.canonical FROM exposure_alias_new e JOIN member m ON m.exposure = e.before WHERE NOT e.fresh
-        UNION SELECT DISTINCT m.canonical FROM exposure_alias_new e JOIN member m ON m.exposure = e.old WHERE NOT e.fresh
-        UNION SELECT h.exposure FROM home h JOIN (SELECT canonical AS asset FROM canon WHERE canonical <> before
-            UNION SELECT before FROM canon WHERE canonical <> before) USING (asset) JOIN member m ON m.canonical = h.exposure
+        UNION SELECT m.canonical FROM exposure_alias_new e JOIN member m ON m.exposure = e.before WHERE NOT
+            e.fresh
+        UNION SELECT DISTINCT m.canonical FROM exposure_alias_new e JOIN member m ON m.exposure = e.old
+            WHERE NOT e.fresh
+        UNION SELECT h.exposure FROM home h JOIN (SELECT canonical AS asset FROM canon WHERE canonical <>
+            before
+            UNION SELECT before FROM canon WHERE canonical <> before) USING (asset) JOIN member m ON
+                m.canonical = h.exposure
             WHERE NOT m.fresh
         UNION SELECT canonical FROM member WHERE exposure IN
             (SELECT exposure FROM member GROUP BY exposure HAVING count(*) > 1 AND NOT any_value(fresh))
@@ -287,7 +308,8 @@ def _plain(staging: Staging) -> pa.Table:
             SELECT exposure, min({'moment': moment, 'digest': digest, 'source': source}) AS look,
                 arg_min(run, (moment, digest, source)) AS run
             FROM shown ANTI JOIN refold USING (exposure) GROUP BY exposure
-        ) SELECT f.exposure, f.look.moment AS happened_at, 'opened' AS kind, f.look.source AS source, f.run, '' AS reason
+        ) SELECT f.exposure, f.look.moment AS happened_at, 'opened' AS kind, f.look.source AS source, f.run,
+            '' AS reason
         FROM first f LEFT JOIN simple s USING (exposure)
         WHERE s.exposure IS NULL OR (f.look.moment, f.look.digest) < (s.moment, s.digest)"""
     )
@@ -322,7 +344,10 @@ def _fold(lake: Lake, staging: Staging, rules: life.Rules) -> pa.Table:
 
 def _looks(lake: Lake, staging: Staging) -> None:
     """`look`: all looks at the exposures of `refold`, from the lake and the staged runs."""
-    staging.make("full_member", "SELECT exposure, canonical FROM member WHERE canonical IN (SELECT exposure FROM refold)")
+    staging.make(
+        "full_member",
+        "SELECT exposure, canonical FROM member WHERE canonical IN (SELECT exposure FROM refold)",
+    )
     ids = staging.rows("SELECT DISTINCT exposure FROM full_member")
     staging.hold(
         "seen_old",
@@ -334,8 +359,10 @@ def _looks(lake: Lake, staging: Staging) -> None:
     )
     staging.make(
         "presence",
-        """SELECT canonical AS exposure, run, source, moment, digest, max(proof) AS rank, min(word) AS word FROM (
-            FROM seen_old UNION ALL SELECT s.exposure, s.run, s.source, s.moment, s.digest, s.proof, s.word FROM spotted s)
+        """SELECT canonical AS exposure, run, source, moment, digest, max(proof) AS rank, min(word) AS word
+        FROM (
+            FROM seen_old UNION ALL SELECT s.exposure, s.run, s.source, s.moment, s.digest, s.proof, s.word
+                FROM spotted s)
         JOIN full_member USING (exposure) GROUP BY ALL""",
     )
     _knows(lake, staging, "SELECT exposure FROM refold")
@@ -343,9 +370,11 @@ def _looks(lake: Lake, staging: Staging) -> None:
     staging.make("absence", _missed(lake, staging, "unseen"))
     staging.make(
         "look",
-        f"""SELECT exposure, moment, digest, source, true AS present, rank, word = {_FIXED} AS fixed, false AS outside, run
+        f"""SELECT exposure, moment, digest, source, true AS present, rank, word = {_FIXED} AS fixed, false
+            AS outside, run
         FROM presence
-        UNION ALL SELECT DISTINCT a.exposure, u.moment, u.digest, u.source, false, a.proof, false, a.proof = {_OUTSIDE}, a.run
+        UNION ALL SELECT DISTINCT a.exposure, u.moment, u.digest, u.source, false, a.proof, false, a.proof =
+            {_OUTSIDE}, a.run
         FROM absence a JOIN unseen u USING (exposure, run)""",
     )
 
@@ -353,7 +382,10 @@ def _looks(lake: Lake, staging: Staging) -> None:
 def _covers(lake: Lake, staging: Staging) -> None:
     """`unseen`: every run that looked at the assets of `refold` and did not show the exposure."""
     staging.make("full_home", "SELECT DISTINCT h.* FROM home h SEMI JOIN refold USING (exposure)")
-    staging.make("full_atom", "SELECT t.atom AS id FROM touched_atom t WHERE canonical IN (SELECT asset FROM full_home)")
+    staging.make(
+        "full_atom",
+        "SELECT t.atom AS id FROM touched_atom t WHERE canonical IN (SELECT asset FROM full_home)",
+    )
     staging.hold(
         "cover_old",
         lake.sql(
@@ -363,12 +395,11 @@ def _covers(lake: Lake, staging: Staging) -> None:
         ),
     )
     staging.hold(
-        "run_old", lake.sql("SELECT run, source, site, observed_at, digest FROM runs WHERE coverage <> 'none'")
+        "run_old",
+        lake.sql("SELECT run, source, site, observed_at, digest FROM runs WHERE coverage <> 'none'"),
     )
     staging.make("cover_all", "FROM cover_old UNION SELECT run, asset, checks, floor, proof FROM cover_new")
-    staging.make(
-        "run_all", "FROM run_old UNION SELECT run, source, site, observed_at, digest FROM st_runs"
-    )
+    staging.make("run_all", "FROM run_old UNION SELECT run, source, site, observed_at, digest FROM st_runs")
     staging.make("cover_on", _ON_ASSETS.format(cover="cover_all", runs="run_all"))
     staging.make(
         "unseen",

@@ -1,4 +1,5 @@
-"""The partition of atoms into assets, over tables: sessions of short names and addresses, components, contests.
+"""The partition of atoms into assets, over tables: sessions of short names and addresses, components,
+contests.
 
 Most components hold nothing that contradicts and are assets as they are; only contested ones go
 through the joins one by one (`identity.join`).
@@ -34,7 +35,8 @@ class Partition(NamedTuple):
 
 
 _PRIVATE = (
-    "regexp_matches(value, '^(10\\.|192\\.168\\.|172\\.(1[6-9]|2[0-9]|3[01])\\.|100\\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\\.|f[cd])')"
+    "regexp_matches(value, '^(10\\.|192\\.168\\.|172\\.(1[6-9]|2[0-9]|3[01])\\."
+    "|100\\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\\.|f[cd])')"
 )
 
 
@@ -69,7 +71,8 @@ def compute(connection: duckdb.DuckDBPyConnection, windows: Windows) -> Partitio
 
 
 def _number(connection: duckdb.DuckDBPyConnection) -> None:
-    """Number the atoms by content, and list the groups of atoms that share an identifier, in joining order."""
+    """Number the atoms by content, and list the groups of atoms that share an identifier, in joining
+    order."""
     ranks = ", ".join(f"'{kind}': {rank}" for kind, rank in identity.ORDER.items())
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE pi_atom AS
@@ -78,7 +81,7 @@ def _number(connection: duckdb.DuckDBPyConnection) -> None:
             FROM pi GROUP BY atom)"""
     )
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE pi_session AS
+        """CREATE OR REPLACE TEMP TABLE pi_session AS
         WITH dated AS (
             SELECT DISTINCT p.*, kind IN ('ip', 'hostname', 'netbios', 'anchor') AS weak FROM pi_windowed p
         ), gaps AS (
@@ -86,7 +89,8 @@ def _number(connection: duckdb.DuckDBPyConnection) -> None:
             FROM dated WHERE weak
         ), sessions AS (
             SELECT atom, site, kind, value, sum(CASE WHEN gap > days THEN 1 ELSE 0 END)
-                OVER (PARTITION BY site, kind, value ORDER BY day RANGE UNBOUNDED PRECEDING) AS session FROM gaps
+                OVER (PARTITION BY site, kind, value ORDER BY day RANGE UNBOUNDED PRECEDING) AS session FROM
+                    gaps
         ) SELECT DISTINCT s.atom, s.kind, s.value, s.site, s.session FROM sessions s
           UNION ALL
           SELECT DISTINCT atom, kind, value, '' AS site, 0 AS session FROM dated WHERE NOT weak"""
@@ -94,10 +98,12 @@ def _number(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE pi_group AS
         WITH shared AS (
-            SELECT kind, value, site, session FROM pi_session JOIN pi_atom USING (atom) GROUP BY ALL HAVING count(*) > 1
+            SELECT kind, value, site, session FROM pi_session JOIN pi_atom USING (atom) GROUP BY ALL HAVING
+                count(*) > 1
                 AND (kind NOT IN ('ip', 'hostname', 'netbios') OR count(DISTINCT held) <= {identity.CROWD})
         ), numbered AS (
-            SELECT *, row_number() OVER (ORDER BY MAP {{{ranks}}}[kind], value, site, session) AS gid FROM shared
+            SELECT *, row_number() OVER (ORDER BY MAP {{{ranks}}}[kind], value, site, session) AS gid FROM
+                shared
         ) SELECT n.gid, a.num, n.kind, n.value FROM numbered n
           JOIN pi_session s USING (kind, value, site, session) JOIN pi_atom a USING (atom)"""
     )
@@ -151,7 +157,8 @@ def _contests(
             SELECT c.comp, count(DISTINCT left(split_part(p.value, '.', 1), 15)) AS held
             FROM pi p JOIN pi_atom a USING (atom) JOIN pi_component c USING (num)
             WHERE p.kind IN ('fqdn', 'hostname', 'netbios') GROUP BY ALL
-        ), addressed AS (SELECT DISTINCT c.comp FROM pi_group g JOIN pi_component c USING (num) WHERE g.kind = 'ip')
+        ), addressed AS (SELECT DISTINCT c.comp FROM pi_group g JOIN pi_component c USING (num) WHERE g.kind
+            = 'ip')
         SELECT comp FROM held WHERE held > 1
         UNION SELECT comp FROM named JOIN addressed USING (comp) WHERE held > 1"""
     ).fetchnumpy()["comp"]
@@ -191,9 +198,7 @@ def _rejoin(
     connection.unregister("pi_member")
     found, refusals = identity.join(len(members), groups, single, labels)
     roots[members] = members[np.asarray(found, np.int64)]
-    return [
-        one._replace(left=int(members[one.left]), right=int(members[one.right])) for one in refusals
-    ]
+    return [one._replace(left=int(members[one.left]), right=int(members[one.right])) for one in refusals]
 
 
 def _groups(
@@ -210,7 +215,9 @@ def _groups(
     if not len(gids):
         return []  # an atom that contradicts itself, alone
     edges = np.flatnonzero(np.r_[True, gids[1:] != gids[:-1]])
-    rows = connection.execute("SELECT DISTINCT gid, kind, value FROM pi_group JOIN pi_member USING (num)").fetchall()
+    rows = connection.execute(
+        "SELECT DISTINCT gid, kind, value FROM pi_group JOIN pi_member USING (num)"
+    ).fetchall()
     names = {gid: (kind, value) for gid, kind, value in rows}
     groups = []
     for start, stop in zip(edges, np.r_[edges[1:], len(gids)], strict=True):

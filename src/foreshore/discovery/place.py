@@ -63,7 +63,8 @@ def _component(text: str, name: str) -> Place:
 
 @lru_cache(maxsize=262_144)
 def component(text: str) -> str:
-    """A purl without version, qualifiers and subpath; `cpe:vendor:product`; else `name:` and the plain name."""
+    """A purl without version, qualifiers and subpath; `cpe:vendor:product`; else `name:` and the plain
+    name."""
     text = text.strip()
     if text[:4].lower() == "pkg:":
         return _purl(text)
@@ -90,7 +91,8 @@ def _plain(name: str) -> str:
 
 @lru_cache(maxsize=65_536)
 def web(url: str, method: str = "", parameter: str = "") -> str:
-    """`METHOD scheme://host:port/path`, then `?names` of the parameters: the values of a query do not count."""
+    """`METHOD scheme://host:port/path`, then `?names` of the parameters: the values of a query do not
+    count."""
     try:
         parts = urlsplit(url.strip())
         number, host = parts.port, (parts.hostname or "").lower()

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 # What a settling depends on: a commit to one of these by another job means settling again.
 READ = (
-    "runs", "assets", "identifiers", "asset_aliases", "asset_conflicts", "findings", "finding_exposures", "exposures",
+    "runs", "assets", "identifiers", "asset_aliases", "asset_conflicts", "findings", "finding_exposures",
+    "exposures",
     "exposure_aliases", "exposure_events", "seen", "coverage", "check_sets", "checks", "weakness_aliases",
 )  # fmt: skip
 
@@ -82,7 +83,9 @@ def settle(
     lives.sites(lake, staging)
     rows |= lives.settle(lake, staging, numbers.rules, claims)
     rows |= _others(staging)
-    skipped = staging.rows("SELECT r.file, s.place AS \"where\", s.why FROM st_skipped s JOIN st_runs r USING (run)")
+    skipped = staging.rows(
+        'SELECT r.file, s.place AS "where", s.why FROM st_skipped s JOIN st_runs r USING (run)'
+    )
     return Settled(rows, _counts(staging, rows), skipped.to_pylist())
 
 
@@ -98,17 +101,23 @@ def _others(staging: Staging) -> dict[str, pa.Table]:
         "runs": staging.rows(f"SELECT {listed} FROM st_runs r ORDER BY run"),
         "skipped": staging.rows("SELECT run, place, why FROM st_skipped"),
         "sightings": staging.rows(
-            f"""SELECT {number} AS sighting, s.run, {asset}, s.kind, s.name, s.os, s.owner, s.internet, s.tags, s.attributes,
+            f"""SELECT {number} AS sighting, s.run, {asset}, s.kind, s.name, s.os, s.owner, s.internet,
+                s.tags, s.attributes,
                 s.authenticated, {at} FROM st_sightings s {of} ORDER BY s.run, o.atom"""
         ),
         "ports_seen": staging.rows(
-            f"""SELECT s.run, {asset}, s.port, s.protocol, s.state, s.service, s.product, s.version, s.cpe, s.tls, {at}
+            f"""SELECT s.run, {asset}, s.port, s.protocol, s.state, s.service, s.product, s.version, s.cpe,
+                s.tls, {at}
             FROM st_ports s {of} ORDER BY s.run, o.atom, s.port"""
         ),
-        "controls": staging.rows(f"SELECT s.run, {asset}, s.kind, s.state, s.name, {at} FROM st_controls s {of}"),
+        "controls": staging.rows(
+            f"SELECT s.run, {asset}, s.kind, s.state, s.name, {at} FROM st_controls s {of}"
+        ),
         "relations": staging.rows(
-            f"""SELECT s.run, r.site, s.kind, s.source_kind, {end.format(side="source", letter="a")}, s.target_kind,
-                {end.format(side="target", letter="b")}, s.ports, s.protocol, s.allowed, s.position, s.note, {at}
+            f"""SELECT s.run, r.site, s.kind, s.source_kind, {end.format(side="source", letter="a")},
+                s.target_kind,
+                {end.format(side="target", letter="b")}, s.ports, s.protocol, s.allowed, s.position, s.note,
+                    {at}
             FROM st_relations s JOIN st_runs r USING (run)
             LEFT JOIN atom_of a ON s.source_kind = 'asset' AND a.run = s.run AND a.no::VARCHAR = s.source
             LEFT JOIN atom_of b ON s.target_kind = 'asset' AND b.run = s.run AND b.no::VARCHAR = s.target
@@ -120,13 +129,16 @@ def _others(staging: Staging) -> dict[str, pa.Table]:
 def _counts(staging: Staging, rows: dict[str, pa.Table]) -> dict[str, int]:
     """What the settling means, for people."""
     row = staging.connection.execute(
-        """WITH moved AS (SELECT a.exposure, b.kind AS was, a.kind AS now FROM after a LEFT JOIN before b USING (exposure)),
+        """WITH moved AS (SELECT a.exposure, b.kind AS was, a.kind AS now FROM after a LEFT JOIN before b
+        USING (exposure)),
         old AS (SELECT DISTINCT canonical AS exposure FROM member WHERE NOT fresh),
-        sighted AS (SELECT DISTINCT c.canonical, c.canonical IN (SELECT canonical FROM canon WHERE before IS NOT NULL) AS known
+        sighted AS (SELECT DISTINCT c.canonical, c.canonical IN (SELECT canonical FROM canon WHERE before IS
+            NOT NULL) AS known
             FROM atom_of o JOIN canon c USING (atom))
         SELECT (SELECT count(*) FROM moved ANTI JOIN old USING (exposure)),
             (SELECT count(DISTINCT exposure) FROM shown SEMI JOIN old USING (exposure)),
-            (SELECT count(*) FROM moved SEMI JOIN old USING (exposure) WHERE now = 'fixed' AND was IS DISTINCT FROM 'fixed'),
+            (SELECT count(*) FROM moved SEMI JOIN old USING (exposure) WHERE now = 'fixed' AND was IS
+                DISTINCT FROM 'fixed'),
             (SELECT count(*) FROM moved WHERE now = 'reopened' AND was = 'fixed'),
             (SELECT count(*) FROM sighted WHERE NOT known), (SELECT count(*) FROM sighted WHERE known)"""
     ).fetchone()

@@ -12,24 +12,36 @@ if TYPE_CHECKING:
     from foreshore.workspace import Workspace
 
 _TABLES = {
-    "runs": """run BIGINT, read_key VARCHAR, digest VARCHAR, source VARCHAR, reader VARCHAR, reader_version INTEGER,
-        tool VARCHAR, scanner VARCHAR, site VARCHAR, vantage VARCHAR, file VARCHAR, size BIGINT, observed_at TIMESTAMP,
+    "runs": """run BIGINT, read_key VARCHAR, digest VARCHAR, source VARCHAR, reader VARCHAR, reader_version
+        INTEGER,
+        tool VARCHAR, scanner VARCHAR, site VARCHAR, vantage VARCHAR, file VARCHAR, size BIGINT, observed_at
+            TIMESTAMP,
         observed_text VARCHAR, zone_assumed BOOLEAN, coverage VARCHAR, coverage_text VARCHAR, findings BIGINT,
         ports BIGINT, assets BIGINT, relations BIGINT, skipped BIGINT""",
-    "sightings": """run BIGINT, no INTEGER, kind VARCHAR, name VARCHAR, os VARCHAR, owner VARCHAR, internet VARCHAR,
-        tags VARCHAR[], attributes MAP(VARCHAR, VARCHAR), authenticated BOOLEAN, observed_at TIMESTAMP, anchor VARCHAR""",
+    "sightings": """run BIGINT, no INTEGER, kind VARCHAR, name VARCHAR, os VARCHAR, owner VARCHAR, internet
+        VARCHAR,
+        tags VARCHAR[], attributes MAP(VARCHAR, VARCHAR), authenticated BOOLEAN, observed_at TIMESTAMP,
+            anchor VARCHAR""",
     "identifiers": "run BIGINT, no INTEGER, kind VARCHAR, value VARCHAR, observed_at TIMESTAMP",
-    "ports": """run BIGINT, no INTEGER, port INTEGER, protocol VARCHAR, state VARCHAR, service VARCHAR, product VARCHAR,
+    "ports": """run BIGINT, no INTEGER, port INTEGER, protocol VARCHAR, state VARCHAR, service VARCHAR,
+        product VARCHAR,
         version VARCHAR, cpe VARCHAR, tls BOOLEAN, observed_at TIMESTAMP""",
-    "findings": """run BIGINT, no INTEGER, rule VARCHAR, check_id BIGINT, title VARCHAR, severity TINYINT, kind VARCHAR,
+    "findings": """run BIGINT, no INTEGER, rule VARCHAR, check_id BIGINT, title VARCHAR, severity TINYINT,
+        kind VARCHAR,
         weaknesses VARCHAR[], names VARCHAR[], place_kind VARCHAR, place VARCHAR, component VARCHAR,
-        component_name VARCHAR, version VARCHAR, fixed_version VARCHAR, fix VARCHAR, port INTEGER, protocol VARCHAR,
-        url VARCHAR, path VARCHAR, line INTEGER, cvss_vector VARCHAR, cvss_score DOUBLE, proof TINYINT, word VARCHAR,
-        evidence VARCHAR, instances INTEGER, first_seen TIMESTAMP, fixed_at TIMESTAMP, observed_at TIMESTAMP""",
-    "checks": """run BIGINT, check_id BIGINT, rule VARCHAR, title VARCHAR, description VARCHAR, solution VARCHAR,
+        component_name VARCHAR, version VARCHAR, fixed_version VARCHAR, fix VARCHAR, port INTEGER, protocol
+            VARCHAR,
+        url VARCHAR, path VARCHAR, line INTEGER, cvss_vector VARCHAR, cvss_score DOUBLE, proof TINYINT, word
+            VARCHAR,
+        evidence VARCHAR, instances INTEGER, first_seen TIMESTAMP, fixed_at TIMESTAMP, observed_at
+            TIMESTAMP""",
+    "checks": """run BIGINT, check_id BIGINT, rule VARCHAR, title VARCHAR, description VARCHAR, solution
+        VARCHAR,
         links VARCHAR[], cwes INTEGER[]""",
-    "relations": """run BIGINT, kind VARCHAR, source_kind VARCHAR, source VARCHAR, target_kind VARCHAR, target VARCHAR,
-        ports VARCHAR, protocol VARCHAR, allowed BOOLEAN, position INTEGER, note VARCHAR, observed_at TIMESTAMP""",
+    "relations": """run BIGINT, kind VARCHAR, source_kind VARCHAR, source VARCHAR, target_kind VARCHAR,
+        target VARCHAR,
+        ports VARCHAR, protocol VARCHAR, allowed BOOLEAN, position INTEGER, note VARCHAR, observed_at
+            TIMESTAMP""",
     "controls": "run BIGINT, no INTEGER, kind VARCHAR, state VARCHAR, name VARCHAR, observed_at TIMESTAMP",
     "covered": "run BIGINT, no INTEGER, checks VARCHAR, floor TINYINT, authenticated BOOLEAN",
     "check_sets": "run BIGINT, checks VARCHAR, rule VARCHAR",

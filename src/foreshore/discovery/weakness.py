@@ -24,7 +24,8 @@ def normal(name: str) -> str:
 
 @lru_cache(maxsize=262_144)
 def canonical(names: tuple[str, ...], tool: str, rule: str) -> tuple[str, ...]:
-    """The weaknesses that a finding yields exposures for, sorted: its CVEs, else GHSAs, else others, else the rule.
+    """The weaknesses that a finding yields exposures for, sorted: its CVEs, else GHSAs, else others, else
+    the rule.
 
     Where a finding names a CVE, a GHSA beside it is another name of the same. Without any name the
     weakness is `tool:rule`.
@@ -43,5 +44,6 @@ def is_public(name: str) -> bool:
 
 
 def has_exposure(kind: str, severity: str, names: Sequence[str]) -> bool:
-    """Does a finding of this sort yield exposures? Observations and information without a named weakness do not."""
+    """Does a finding of this sort yield exposures? Observations and information without a named weakness do
+    not."""
     return kind != "observation" and (severity != "info" or any(map(is_public, map(normal, names))))

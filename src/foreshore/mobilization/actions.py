@@ -79,7 +79,7 @@ class Action:
     @property
     def treatment(self) -> str:
         """The most urgent treatment among its exposures."""
-        return min((row["treatment"] for row in self.rows), key=facts.TREATMENTS.index)
+        return str(min((row["treatment"] for row in self.rows), key=facts.TREATMENTS.index))
 
     @property
     def due(self) -> tuple[date | None, str]:

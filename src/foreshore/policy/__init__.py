@@ -128,8 +128,19 @@ def load(folder: Path | None = None) -> Policy:
 
 
 def restore(content: Mapping[str, Any]) -> Policy:
-    """Return the policy whose `content` was copied with an earlier cycle."""
-    return Policy(content["settings"], content["tables"])
+    """Return the policy whose `content` was copied with an earlier cycle.
+
+    Entries that a newer version needs and the copy does not have are the shipped ones.
+    """
+    settings, tables = _shipped()
+    return Policy(_completed(content["settings"], settings), {**tables, **content["tables"]})
+
+
+def _completed(own: Any, shipped: Any) -> Any:
+    if not isinstance(own, Mapping) or not isinstance(shipped, Mapping) or checks.is_number(shipped):
+        return own
+    kept = {name: _completed(own[name], shipped.get(name)) for name in own}
+    return {**kept, **{name: entry for name, entry in shipped.items() if name not in own}}
 
 
 def shipped_files() -> list[str]:

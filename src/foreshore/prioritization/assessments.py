@@ -139,7 +139,7 @@ def table(
         "likelihood": modelled.likelihood, "contribution": shares["mean"], "low": shares["low"],
         "high": shares["high"], "sampling_error": shares["error"],
         "contribution_if_reachable": judged.if_reachable, "best_path": _best(risk, len(order)),
-        "treatment": np.where(dismissed, None, decision),
+        "treatment": [None if gone else word for gone, word in zip(dismissed, decision, strict=True)],
         "reason": treatment.reasons(judged, decision), "would_lower": treatment.would_lower(judged, decision),
         "disposition": judged.disposition, "disposition_because": judged.because,
         "fix": _fixes(exposures), **outcome,

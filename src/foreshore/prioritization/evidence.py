@@ -40,7 +40,7 @@ _SHARED = """
     select i.kind, i.value, list_sort(list(distinct r.source)) as sources
     from identifiers i join runs r on r.run = i.run left join asset_now n on n.asset = i.asset
     where coalesce(n.canonical, i.asset) = {asset} and i.observed_at <= {moment}
-    group by all having count(distinct r.source) > 1
+    group by i.kind, i.value having count(distinct r.source) > 1
     order by list_position({kinds}, i.kind), i.value limit 3
 """
 _MERGED = "select count(*) as n, max(reason) as reason from exposure_aliases where new = {key}"
@@ -144,7 +144,7 @@ def _of_the_world(signals: Row, now: datetime) -> list[dict[str, Any]]:
             where = ", ".join(signals["exploit_sources"] or []) or "exploit index"
             found.append(_fact(what, where, age(signals["exploit_since"], now)))
     if signals["ssvc_exploitation"]:
-        found.append(_fact(f"SSVC: exploitation {signals['ssvc_exploitation']}", "CISA", age(signals["ssvc_at"], now)))
+        found.append(_fact(f"SSVC: exploitation {signals['ssvc_exploitation']}", "CISA", ""))
     if signals["exploit"] == "unknown":
         found.append(_fact("no feed was read that would know of an exploit", "intelligence", ""))
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +35,8 @@ class Model:
 
     graph: Graph
     profiles: tuple[Profile, ...]
-    entries: NDArray[np.int64]
-    targets: NDArray[np.int64]
+    entries: NDArray[np.int32]
+    targets: NDArray[np.int32]
     weights: Floats
     critical: Bools
     certain: Bools
@@ -111,12 +111,12 @@ def model_of(
         cause=_int32(steps.columns["cause"]), param=_int32(steps.columns["param"]), draws=shared, params=params,
     )  # fmt: skip
     profiles = tuple(_profile(one, compiled, policy) for one in attackers)
-    entries = np.unique(np.concatenate([np.zeros(0, np.int64), *(one.entries for one in profiles)]))
+    entries = np.unique(np.concatenate([np.zeros(0, np.int32), *(one.entries for one in profiles)]))
     hangs = steps.columns["shared"]
     certain = (hangs < 0) | ~shared.epistemic[hangs]
     return Model(
         graph=graph, profiles=profiles, entries=entries,
-        targets=compiled.states.harm(np.arange(len(services))), weights=weights_of(services, policy),
+        targets=_int32(compiled.states.harm(np.arange(len(services)))), weights=weights_of(services, policy),
         critical=np.array([is_critical(one, services, policy) for one in services], np.bool_),
         certain=certain, effort=_effort(len(steps), policy), seed=seed,
     )  # fmt: skip
@@ -192,7 +192,7 @@ def assess(model: Model, compiled: Compiled, exposures: int, policy: Policy) -> 
     likely = _through(ways, exposures) >= least
     surely = _through(known, exposures) >= least
     critical = model.critical[None, :]
-    leads = _answer((surely & critical).any(axis=1), (likely & critical).any(axis=1))
+    leads = _answer(np.any(surely & critical, axis=1), np.any(likely & critical, axis=1))
     return Risk(
         again, believed, good, bad, _reachable(model, compiled, exposures), leads, likely,
         best_paths(model.graph, model.entries, model.targets), tuple(ways),
@@ -209,8 +209,8 @@ def _through(paths: list[BestPaths], exposures: int) -> Floats:
 
 def _reachable(model: Model, compiled: Compiled, exposures: int) -> NDArray[np.object_]:
     """Return yes where known steps alone lead to a position, unknown where unknown ones would."""
-    surely = reach(model.graph, model.entries.astype(np.int32), model.certain)
-    perhaps = reach(model.graph, model.entries.astype(np.int32))
+    surely = reach(model.graph, model.entries, model.certain)
+    perhaps = reach(model.graph, model.entries)
     yes = np.zeros(exposures, np.bool_)
     maybe = np.zeros(exposures, np.bool_)
     yes[compiled.position_row[surely[compiled.position_state]]] = True
@@ -218,7 +218,7 @@ def _reachable(model: Model, compiled: Compiled, exposures: int) -> NDArray[np.o
     return _answer(yes, maybe)
 
 
-def _answer(yes: Bools, maybe: Bools) -> NDArray[np.object_]:
+def _answer(yes: Any, maybe: Any) -> NDArray[np.object_]:
     return np.where(yes, "yes", np.where(maybe, "unknown", "no")).astype(object)
 
 

@@ -16,35 +16,25 @@ if TYPE_CHECKING:
 
 _BATCH = 5000
 DISMISSED = ", ".join(f"'{word}'" for word in facts.DISMISSALS)
-# The served exposures with what was decided since; needs the table that `overlay` registers.
+# The served exposures with what was decided, ended or claimed since; needs the table that `overlay` registers.
 LAID = f"""
     select e.* replace (
-        coalesce(o.disposition, nullif(e.disposition, '')) as disposition,
-        coalesce(o.because, e.disposition_because) as disposition_because,
+        case when o.withdrawn then null else coalesce(o.disposition, nullif(e.disposition, '')) end as disposition,
+        case when o.withdrawn then null else coalesce(o.because, e.disposition_because) end as disposition_because,
+        case when o.claimed then 'pending_verification' else e.state end as state,
         case when o.disposition in ({DISMISSED}) then null
              when o.disposition in ('accepted', 'mitigated') then 'accepted'
-             when o.withdrawn and e.treatment is null then 'unknown' else e.treatment end as treatment)
+             when o.withdrawn and coalesce(e.treatment, 'accepted') = 'accepted' then 'unknown'
+             else e.treatment end as treatment,
+        case when o.withdrawn then 'What a person decided has ended; the next cycle says what to do.'
+             when o.disposition is not null
+                then 'A person decided “' || replace(o.disposition, '_', ' ') || '”: ' || o.because
+             else e.reason end as reason)
     from exposures e left join overlay o on o.exposure = e.exposure
 """
 # Rows in the canonical order; what a person dismissed comes last, with the person's word.
 _EXPOSURES = f"""
-    with laid as (
-        select e.* replace (
-            case when o.withdrawn then null else coalesce(o.disposition, nullif(e.disposition, '')) end
-                as disposition,
-            case when o.withdrawn then null else coalesce(o.because, e.disposition_because) end
-                as disposition_because,
-            case when o.claimed then 'pending_verification' else e.state end as state,
-            case when o.disposition in ({DISMISSED}) then null
-                 when o.disposition in ('accepted', 'mitigated') then 'accepted'
-                 when o.withdrawn and coalesce(e.treatment, 'accepted') = 'accepted' then 'unknown'
-                 else e.treatment end as treatment,
-            case when o.withdrawn then 'What a person decided has ended; the next cycle says what to do.'
-                 when o.disposition is not null
-                    then 'A person decided “' || replace(o.disposition, '_', ' ') || '”: ' || o.because
-                 else e.reason end as reason)
-        from exposures e left join overlay o on o.exposure = e.exposure
-    )
+    with laid as ({LAID})
     select * from laid where ({{where}})
     order by coalesce(disposition in ({DISMISSED}), false), rank, exposure {{limit}}
 """

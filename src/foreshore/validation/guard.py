@@ -130,7 +130,7 @@ class Guard:
     def refusal(self, ask: Ask) -> str:
         """Say why `ask` would be refused now, "" if it would not; touches and resolves nothing.
 
-        A name is judged when it is resolved, at its turn: here only whether it is an approved one.
+        The addresses of a name are judged when it is resolved, at its turn.
         """
         try:
             if address_of(ask.host) is not None:
