@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from foreshore.workspace import Workspace
 
 ASSETS = 400
+Placed = tuple[Path, str, str]  # a report, its site, the zone in which its scanner stood
 _STATE = "demo.json"
 
 
@@ -109,12 +110,11 @@ def _first_time(tour: Tour) -> dict[str, Any]:
     shutil.copyfile(files.scope, workspace.scope_file)
     tour.result = _frame(tour, files, today)
     words.opening(tour.voice, tour.result)
-    tour.result["imports"] = take(workspace, files.reports)
+    tour.result["imports"] = take(workspace, placed(files.reports))
     tour.result["intel"] = points.intel(workspace, files.signals)
     tour.result["first"] = words.scanners_only(tour.voice, workspace, _cycle(workspace), tour.result["imports"])
     before = points.Picture.of(workspace, tour.result["first"]["cycle"])
-    for site, path in files.firewall.items():
-        _take(workspace, [path], site, "")
+    take(workspace, _rules(files))
     after = points.Picture.of(workspace, _cycle(workspace))
     tour.result["firewall"] = words.sharper(tour.voice, before, after)
     tour.result["points"] = points.days_after(workspace, files, today, lambda: _cycle(workspace))
@@ -139,10 +139,7 @@ def _finish(tour: Tour, workspace: Workspace, files: DemoFiles) -> None:
     _write_state(
         tour, finished=True, as_of=points.served(workspace)["as_of"], fingerprint=result["fingerprint"],
         report=result["report"], ticket=result["points"]["ticket"]["file"],
-        groups=[
-            {"site": site, "vantage": vantage, "files": [path.relative_to(tour.folder).as_posix() for path in paths]}
-            for (site, vantage), paths in _groups(_all(files)).items()
-        ],
+        files=[(path.relative_to(tour.folder).as_posix(), site, vantage) for path, site, vantage in _all(files)],
     )  # fmt: skip
 
 
@@ -161,39 +158,46 @@ def _cycle(workspace: Workspace, as_of: datetime | None = None) -> dict[str, Any
     return running.run(workspace, as_of=as_of)
 
 
-def take(workspace: Workspace, reports: Sequence[ReportFile]) -> dict[str, Any]:
-    """Import reports, those of one site and one place of the scanner together; return the sums."""
-    total: dict[str, Any] = {"files": 0, "findings": 0, "duplicates": 0, "new": 0, "fixed": 0, "errors": []}
-    for (site, vantage), paths in _groups([(one.path, one.site, one.from_zone) for one in reports]).items():
-        found = _take(workspace, paths, site, vantage)
-        for name, value in found.items():
-            total[name] += value
-    return total
-
-
-def _take(workspace: Workspace, paths: Sequence[Path], site: str, vantage: str) -> dict[str, Any]:
+def take(workspace: Workspace, files: Sequence[Placed]) -> dict[str, Any]:
+    """Import files, each with its site and the zone of its scanner, in one commit; return the sums."""
+    from foreshore import decisions
     from foreshore.cycle import taking
+    from foreshore.discovery.importing import Importer, Origin
+    from foreshore.discovery.reports import reports
+    from foreshore.errors import BadReport
 
-    found = taking.take(workspace, paths, site=site, vantage=vantage)
+    with Importer(workspace, claims=taking.claims(workspace)) as importer:
+        for path, site, vantage in files:
+            for report in reports([path]):
+                if isinstance(report, BadReport):
+                    importer.fail(report.where, report)
+                else:
+                    importer.read(report, Origin(site=site, vantage=vantage))
+        found = importer.finish()
+    with decisions.open(workspace) as opened:
+        for one in found.runs:
+            opened.acknowledge(f"import:{one.run}", "import", {"file": one.file})
     return {
         "files": len(found.runs), "findings": sum(one.findings for one in found.runs),
         "duplicates": sum(one.duplicate for one in found.runs), "new": found.exposures.new,
-        "fixed": found.exposures.fixed, "errors": [one.error for one in found.errors],
+        "fixed": found.exposures.fixed, "coverage": sorted({one.coverage for one in found.runs}),
+        "errors": [one.error for one in found.errors],
     }  # fmt: skip
 
 
-def _groups(files: Sequence[tuple[Path, str, str]]) -> dict[tuple[str, str], list[Path]]:
-    grouped: dict[tuple[str, str], list[Path]] = {}
-    for path, site, vantage in files:
-        grouped.setdefault((site, vantage), []).append(path)
-    return grouped
+def placed(reports: Sequence[ReportFile]) -> list[Placed]:
+    """Return reports with site and zone of the scanner."""
+    return [(one.path, one.site, one.from_zone) for one in reports]
 
 
-def _all(files: DemoFiles) -> list[tuple[Path, str, str]]:
-    """Return every file that the tour imports, with site and place of the scanner."""
+def _all(files: DemoFiles) -> list[Placed]:
+    """Return every file that the tour imports, with site and zone of the scanner."""
     later = [one for one in (files.filtered, *files.round2) if one is not None]
-    found = [(one.path, one.site, one.from_zone) for one in (*files.reports, *later)]
-    return found + [(path, site, "") for site, path in files.firewall.items()]
+    return placed([*files.reports, *later]) + _rules(files)
+
+
+def _rules(files: DemoFiles) -> list[Placed]:
+    return [(path, site, "") for site, path in files.firewall.items()]
 
 
 def _again(tour: Tour, state: dict[str, Any]) -> dict[str, Any]:
@@ -203,18 +207,14 @@ def _again(tour: Tour, state: dict[str, Any]) -> dict[str, Any]:
     from foreshore.workspace import Workspace
 
     workspace = Workspace.open(tour.workspace_folder)
-    files = duplicates = 0
-    for group in state["groups"]:
-        paths = [tour.folder / name for name in group["files"]]
-        found = _take(workspace, paths, group["site"], group["vantage"])
-        files += found["files"]
-        duplicates += found["duplicates"]
+    files = [(tour.folder / name, site, vantage) for name, site, vantage in state["files"]]
+    imports = take(workspace, files)
     _cycle(workspace, as_of=datetime.fromisoformat(state["as_of"]))
     same = points.fingerprint(workspace) == state["fingerprint"]
     tour.result = {
-        "changed": not same or duplicates != files, "folder": str(tour.folder),
+        "changed": not same or imports["duplicates"] != imports["files"], "folder": str(tour.folder),
         "workspace": str(tour.workspace_folder), "seed": tour.seed,
-        "imports": {"files": files, "duplicates": duplicates}, "same_answers": same,
+        "imports": imports, "same_answers": same,
         "report": state["report"], "ticket": state["ticket"],
         "try": points.commands(workspace, tour.workspace_folder), "seconds": tour.seconds(),
     }  # fmt: skip

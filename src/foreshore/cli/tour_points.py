@@ -46,7 +46,7 @@ def intel(workspace: Workspace, signals: Path) -> dict[str, Any]:
     """Read the shipped facts about weaknesses."""
     from foreshore.intel import update
 
-    return {"new": sum(feed["new"] for feed in update.update(workspace, sources=[signals]).as_dict()["feeds"])}
+    return {"new": update.update(workspace, sources=[signals]).new}
 
 
 def served(workspace: Workspace) -> dict[str, Any]:
@@ -80,10 +80,10 @@ def days_after(workspace: Workspace, files: DemoFiles, today: date, cycle: Calla
     false = _mark_false(workspace)
     claimed = _claim(workspace, datetime.combine(today, time(9)) - timedelta(days=2))
     opened = _open_now(workspace)
-    filtered = tour.take(workspace, [files.filtered]) if files.filtered else {}
+    filtered = tour.take(workspace, tour.placed([files.filtered] if files.filtered else []))
     filtered |= {"open_before": opened, "file": str(files.filtered.path) if files.filtered else ""}
-    second = tour.take(workspace, files.round2)
-    again = tour.take(workspace, files.reports)
+    second = tour.take(workspace, tour.placed(files.round2))
+    again = tour.take(workspace, tour.placed(files.reports))
     result = cycle()
     return {
         "cycle": result, "filtered": filtered, "round2": second, "again": again,

@@ -296,8 +296,7 @@ def _aliases(lake: Lake, staging: Staging) -> pa.Table:
             SELECT exposure, fresh, arg_min(canonical, (place_kind, place)) AS canonical, min(place) AS place,
                 any_value(weakness) AS weakness FROM grouped GROUP BY exposure, fresh
         ), followed AS (
-            -- What stood for others follows: to itself or its place, else its asset, else where its
-                evidence went.
+            -- What stood for others follows: itself, else its asset, else where its evidence went.
             SELECT h.exposure, false AS fresh, coalesce(
                 min(g.canonical) FILTER (g.canonical = h.exposure),
                 arg_min(g.canonical, (g.place_kind, g.place, g.canonical)) FILTER (g.asset = h.asset),

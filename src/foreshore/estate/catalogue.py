@@ -101,7 +101,7 @@ class Kind:
     software: tuple[str, ...]
     flaws: tuple[str, ...]
     ports: tuple[int, ...]
-    patched: tuple[str, str]
+    patched: tuple[str, ...]  # months of the last update, each as often as it is likely; the laggard first
     seen: tuple[str, ...]
     tags: tuple[str, ...]
 
@@ -181,7 +181,7 @@ def kinds() -> tuple[Kind, ...]:
             software=tuple(row["software"].split()),
             flaws=tuple(row["flaws"].split()),
             ports=tuple(int(port) for port in row["ports"].split()),
-            patched=_between(row["patched"]),
+            patched=_months(row["patched"]),
             seen=tuple(row["seen"].split()),
             tags=tuple(row["tags"].split()),
         )
@@ -189,9 +189,10 @@ def kinds() -> tuple[Kind, ...]:
     )
 
 
-def _between(text: str) -> tuple[str, str]:
-    low, _, high = text.partition("..")
-    return low, high
+def _months(text: str) -> tuple[str, ...]:
+    """Read `2024-07 2024-09*3` as one July and three Septembers."""
+    parts = (part.partition("*") for part in text.split())
+    return tuple(month for month, _, times in parts for _ in range(int(times or 1)))
 
 
 def update_name(flaw: Flaw, system: str) -> str:

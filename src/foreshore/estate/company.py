@@ -10,9 +10,8 @@ from foreshore.estate import catalogue, things
 from foreshore.estate.catalogue import Kind
 from foreshore.estate.model import NETWORKS, Company, Flaw, Host, Noise, Port
 
-_MONTHS = tuple(f"{year}-{month:02d}" for year in range(2021, 2026) for month in range(1, 13))
 _VIRTUAL = "00:50:56"  # the address prefix of virtual machines; others are those of office machines
-_BY_HAND = frozenset({"winrar", "7zip", "acrobat"})  # software that no update service reaches
+_BY_HAND = frozenset({"winrar", "7zip", "acrobat", "acrobat-old", "chrome-old", "firefox", "java", "dotnet"})  # software that no update service reaches
 _WEB = frozenset({80, 443, 8080, 8090, 8111, 3000, 9000, 7860})
 
 
@@ -96,11 +95,9 @@ def _flaws(kind: Kind, number: int, draw: Random) -> tuple[Flaw, ...]:
 
 def _patched(kind: Kind, number: int, draw: Random) -> str:
     """Return the month of the last update; the first of a kind is the one that lags most."""
-    low, high = kind.patched
-    if number == 0:
-        return low
-    choices = [month for month in _MONTHS if low <= month <= high] if low else [""]
-    return draw.choice(choices)
+    if number == 0 or not kind.patched:
+        return kind.patched[0] if kind.patched else ""
+    return draw.choice(kind.patched)
 
 
 def _lacking(group: str, system: str, patched: str) -> list[Flaw]:

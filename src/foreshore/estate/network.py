@@ -116,19 +116,19 @@ services:
     owner: payments-team
     impact: {tier: 4, safety: none, mission: degraded}
     loss: {low: 200000, likely: 1500000, high: 9000000, confirmed_by: finance}
-    assets: ["name:pay-db-*", "name:pay-app-*"]
+    assets: ["name:pay-db-*", "name:pay-app-*", "name:*/payments/*", "tag:service=payments"]
   - name: Web shop
     owner: shop-team
     impact: {tier: 4, safety: none, mission: degraded}
-    assets: ["name:shop-web-*"]
+    assets: ["name:shop-web-*", "name:*/shop/*", "tag:service=web-shop"]
   - name: Payroll
     owner: people-team
     impact: {tier: 3, safety: none, mission: none}
-    assets: ["name:hr-app-*", "name:hr-db-*"]
+    assets: ["name:hr-app-*", "name:hr-db-*", "name:*/hr/*", "tag:service=payroll"]
   - name: Warehouse South
     owner: warehouse-team
     impact: {tier: 3, safety: none, mission: degraded}
-    assets: ["name:wms-*"]
+    assets: ["name:wms-*", "name:*/wms/*", "tag:service=warehouse"]
 foundations:
   - name: Directory
     owner: platform-team

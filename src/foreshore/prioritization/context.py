@@ -94,13 +94,21 @@ where st.state not in ('fixed', 'gone')
 order by st.exposure
 """
 
-# Ports that were seen, the latest word per place where the scanner stood.
+# Ports that were seen, the latest word per place where the scanner or the test stood.
 _PORTS = """
-select coalesce(n.canonical, p.asset) as asset, p.port, p.protocol, runs.vantage,
-    arg_max(p.state, p.observed_at) as state, arg_max(p.service, p.observed_at) as service,
-    max(p.observed_at) as observed_at, arg_max(runs.source, p.observed_at) as source
-from ports_seen p join runs on runs.run = p.run
-left join asset_now n on n.asset = p.asset
+with said as (
+    select p.asset, p.port, p.protocol, runs.vantage, p.state, p.service, p.observed_at, runs.source, 0 as tested
+    from ports_seen p join runs on runs.run = p.run
+    union all
+    select v.asset, v.port, 'tcp', v.vantage, if(v.outcome = 'confirmed', 'open', 'closed'), '', v.observed_at,
+        'test from that place', 1
+    from verdicts v where v.check_name = 'tcp_reach' and v.outcome in ('confirmed', 'refuted')
+)
+select coalesce(n.canonical, p.asset) as asset, p.port, p.protocol, p.vantage,
+    arg_max(p.state, (p.observed_at, p.tested)) as state,
+    coalesce(arg_max(p.service, p.observed_at) filter (p.tested = 0), '') as service,
+    max(p.observed_at) as observed_at, arg_max(p.source, (p.observed_at, p.tested)) as source
+from said p left join asset_now n on n.asset = p.asset
 where p.observed_at <= $as_of
 group by all order by 1, 2, 3, 4
 """

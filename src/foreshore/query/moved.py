@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from foreshore.facts import SEVERITIES
 
 TOP = 20
+HIGH = 9.0  # from this score on the scanners say critical
 
 
 class Move(NamedTuple):
@@ -69,18 +70,27 @@ def _fell(row: Mapping[str, Any]) -> str:
     return f"{score}other ways to what matters are far easier."
 
 
+_PUBLIC = {
+    "weaponized": "a working exploit is public",
+    "poc": "a proof of concept is public",
+    "built_in": "it needs no special exploit",
+}
+
+
 def _rose(row: Mapping[str, Any]) -> str:
     reasons = []
     if row["exploit"] in ("attacks", "ransomware"):
         reasons.append(
             f"it is used in {'ransomware attacks' if row['exploit'] == 'ransomware' else 'attacks'}"
         )
-    elif row["exploit"] in ("weaponized", "poc", "built_in"):
-        reasons.append("a working exploit is public" if row["exploit"] == "weaponized" else "it needs no special exploit"
-                       if row["exploit"] == "built_in" else "a proof of concept is public")  # fmt: skip
+    elif row["exploit"] in _PUBLIC:
+        reasons.append(_PUBLIC[row["exploit"]])
     if row["reachable"] == "yes":
         reasons.append("an attacker can get to it")
     if row["leads_to"]:
         reasons.append("it leads to " + " and ".join(row["leads_to"][:2]))
     why = ", ".join(reasons) or "it stands on an easy way to what matters"
-    return f"Scored only {_score(row)} by the scanner, but {why}."
+    # Beside hundreds with the same high score, “only” would be wrong.
+    high = row["cvss"] is not None and row["cvss"] >= HIGH
+    scored = f"Scored {_score(row)} like many others" if high else f"Scored only {_score(row)} by the scanner"
+    return f"{scored}, but {why}."

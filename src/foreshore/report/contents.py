@@ -165,9 +165,15 @@ def _answers(row: dict[str, Any], leads_to: list[str]) -> list[dict[str, str]]:
         {
             "question": "Does it lead to something critical?",
             "answer": row["leads"] or "unknown",
-            "why": figures.few(leads_to) if leads_to else "no service is known to depend on it",
+            "why": _leads(str(row["leads"]), leads_to),
         },
     ]
+
+
+def _leads(answer: str, services: list[str]) -> str:
+    if not services:
+        return "no service is known to depend on it"
+    return f"{'perhaps to ' if answer == 'unknown' else ''}{figures.few(services)}"
 
 
 def _step(step: dict[str, Any], as_of: datetime) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from foreshore.report.chains import Node
 LEAST = 0.35  # percent of a bar's width, so that one of a million can still be seen
 TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
-NODE_WIDTH, NODE_HEIGHT, LINK_WIDTH, ROW_WIDTH = 176, 46, 74, 980
+NODE_WIDTH, NODE_HEIGHT, LINK_WIDTH, ROW_WIDTH = 190, 46, 70, 990
 TALL_WIDTH, TALL_LINK = 340, 44
 
 
@@ -19,7 +19,13 @@ def funnel(steps: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the funnel's steps with `yes` and `maybe`, widths in percent of the widest."""
     widest = max((step["count"] + step["unknown"] for step in steps), default=0) or 1
     return [
-        {**step, "yes": _width(step["count"], widest), "maybe": _width(step["unknown"], widest)} for step in steps
+        {
+            **step,
+            "yes": _width(step["count"], widest),
+            "maybe": _width(step["unknown"], widest),
+            "fill": "routine" if step["step"] == "findings" else "yes",  # another unit than the rest
+        }
+        for step in steps
     ]
 
 
@@ -72,7 +78,7 @@ def _wide(nodes: Sequence[Node]) -> dict[str, Any]:
     for number, node in enumerate(nodes):
         row, column = divmod(number, per_row)
         x, y = 1 + column * step, 18 + row * down
-        placed.append(_placed(node, x, y, NODE_WIDTH, 25))
+        placed.append(_placed(node, x, y, NODE_WIDTH, 22))
         if not number:
             continue
         if column:
@@ -86,7 +92,7 @@ def _wide(nodes: Sequence[Node]) -> dict[str, Any]:
     rows = -(-len(nodes) // per_row)
     columns = min(len(nodes), per_row)
     return {
-        "width": columns * step - LINK_WIDTH + 2, "height": 18 + rows * down - 52 + 20,
+        "width": columns * step - LINK_WIDTH + 2, "height": 18 + rows * down - 52 + 2,
         "nodes": placed, "links": links,
     }  # fmt: skip
 
@@ -95,7 +101,7 @@ def _tall(nodes: Sequence[Node]) -> dict[str, Any]:
     placed, links = [], []
     for number, node in enumerate(nodes):
         y = 1 + number * (NODE_HEIGHT + TALL_LINK)
-        placed.append(_placed(node, 1, y, TALL_WIDTH - 2, 46))
+        placed.append(_placed(node, 1, y, TALL_WIDTH - 2, 42))
         if number:
             links.append({
                 "d": f"M24 {y - TALL_LINK + 1}V{y - 7}", "assumed": node.assumed,
@@ -111,13 +117,5 @@ def _placed(node: Node, x: float, y: float, width: float, letters: int) -> dict[
     below = ", ".join([*([node.where] if node.where else []), *node.notes])
     return {
         "x": x, "y": y, "width": width, "height": NODE_HEIGHT, "kind": node.kind, "full": node.label,
-        "text": _middle(node.label, letters), "below": figures.short(below, letters + 4),
+        "text": figures.short(node.label, letters), "below": figures.short(below, letters + 6),
     }  # fmt: skip
-
-
-def _middle(text: str, letters: int) -> str:
-    """Cut the middle out of a long name: its host part and its end both tell something."""
-    flat = figures.short(text, 200)
-    if len(flat) <= letters:
-        return flat
-    return flat[: letters - 9] + "…" + flat[-8:]

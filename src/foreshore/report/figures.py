@@ -17,6 +17,8 @@ def percent(value: float | None) -> str:
         return "< 0.05 %"
     if value < 0.0995:
         return f"{100 * value:.2g} %"
+    if 0.995 <= value < 1.0:
+        return "> 99 %"
     return f"{100 * min(value, 1.0):.0f} %"
 
 
@@ -26,6 +28,14 @@ def interval(low: float | None, high: float | None) -> str:
         return "–"
     first, last = percent(low), percent(high)
     return first if first == last else f"{first.removesuffix(' %')} to {last}"
+
+
+def between(low: float | None, high: float | None) -> str:
+    """Write a range as part of a sentence, such as “between 4.1 and 12 %”."""
+    if low is None or high is None:
+        return "range unknown"
+    first, last = percent(low), percent(high)
+    return f"about {first}" if first == last else f"between {first.removesuffix(' %')} and {last}"
 
 
 def chance(value: float | None, error: float | None, *, possible: bool) -> str:

@@ -58,5 +58,5 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     found.filters.update(_FILTERS)
-    found.globals.update(plural=figures.plural, interval=figures.interval)
+    found.globals.update(plural=figures.plural, interval=figures.interval, between=figures.between)
     return found

@@ -27,10 +27,9 @@ def _matters(content: dict[str, Any]) -> str:
     if not worst:
         return words + "."
     top = worst[0]
-    between = figures.interval(top["low"], top["high"])
     return (
         f"{words}; most is at stake for {top['name']}, which an attacker harms in "
-        f"{top['chance_text']} of simulated years (likely between {between})."
+        f"{top['chance_text']} of simulated years (likely {figures.between(top['low'], top['high'])})."
     )
 
 
@@ -58,14 +57,18 @@ def _asked(content: dict[str, Any]) -> str:
     asks = []
     if teams:
         by = f" by {figures.day(dues[0])}" if dues else ""
-        asks.append(f"that {figures.few(teams)} {'does its' if len(teams) == 1 else 'do their'} part of these{by}")
+        asks.append(f"of {figures.few(teams)}, their part of these actions{by}")
     homeless = sum(one["team"] == "nobody yet" or not one["team"] for one in actions)
     if homeless:
         asks.append(f"an owner for {figures.plural(homeless, 'action')} that nobody has yet")
     questions = content["questions"]
     if questions["count"]:
         decided = figures.plural(questions["exposures"], "exposure")
-        asks.append(f"answers to {figures.plural(questions['count'], 'question')} that decide {decided}")
+        many = questions["count"] > 1
+        asks.append(
+            f"{'answers' if many else 'an answer'} to {figures.plural(questions['count'], 'open question')}, "
+            f"which {'decide' if many else 'decides'} {decided}"
+        )
     if not asks:
         return "Nothing is asked now."
-    return f"What is asked: {'; '.join(asks)}."
+    return f"Asked: {'; '.join(asks)}."

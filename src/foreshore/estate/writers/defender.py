@@ -16,7 +16,8 @@ _HOST = "https://api.security.microsoft.com/api/$metadata"
 # What an agent sees inside: not what only a look from outside, at another product's service, can tell.
 _INSIDE = frozenset(
     {"windows", "windows-smb", "windows-dc", "windows-msmq", "windows-rdp", "windows-http", "windows-rdl",
-     "office", "outlook", "chrome", "winrar", "7zip", "acrobat", "exchange", "sharepoint"}
+     "windows-server", "windows-dns", "windows-ntlm", "office", "office-new", "outlook", "chrome", "chrome-old",
+     "edge", "firefox", "winrar", "7zip", "acrobat", "acrobat-old", "dotnet", "mssql", "exchange", "sharepoint"}
 )  # fmt: skip
 
 

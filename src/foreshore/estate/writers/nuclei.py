@@ -13,7 +13,6 @@ from foreshore.estate.model import Flaw, Host, Port
 PROBED = frozenset(
     {
         "CVE-2021-41773", "CVE-2021-42013", "CVE-2023-4966", "CVE-2024-34102", "CVE-2021-44228",
-        "CVE-2023-34362",
         "CVE-2024-23897", "CVE-2023-42793", "CVE-2022-26134", "CVE-2021-40438", "CVE-2024-21762",
     }
 )  # fmt: skip
@@ -110,6 +109,8 @@ def _probe(host: Host, flaw: Flaw) -> dict[str, object]:
             "cvss-score": flaw.score,
         },
     }
+    if flaw.fixed_version:
+        info["remediation"] = f"Upgrade to {flaw.vendor} {flaw.product} {flaw.fixed_version} or later."
     row = _row(host, flaw.cve, info, flaw.port, "/")
     path = f"cves/{year}/{flaw.cve}.yaml"
     return row | {
