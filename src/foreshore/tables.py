@@ -106,6 +106,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
             recipe VARCHAR
             run BIGINT
             reason VARCHAR
+            generation BIGINT     # lake version of the writing; the highest of an old id is in force
         """,
         # Joins that were refused and wait for a person.
         "asset_conflicts": """
@@ -197,6 +198,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
             recipe VARCHAR
             run BIGINT
             reason VARCHAR
+            generation BIGINT     # lake version of the writing; the highest of an old id is in force
         """,
         # The folded life: opened, fixed, reopened, claimed; recomputed for what a late report touches.
         "exposure_events": """

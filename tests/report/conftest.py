@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -139,3 +140,12 @@ def imports(**more: Any) -> dict[str, list[Row]]:
         "signals": [{"weakness": "*", "kind": "feed:kev", "source": "cisa", "text": "", "model": "",
                      "observed_at": datetime(2026, 2, 28), "known_at": datetime(2026, 2, 28)}],
     }  # fmt: skip
+
+
+@pytest.fixture
+def made() -> SimpleNamespace:
+    """The makers of rows, for tests."""
+    return SimpleNamespace(
+        exposure=exposure, service=service, action=action, path_of=path_of, imports=imports, as_of=AS_OF,
+        hostile=HOSTILE,
+    )  # fmt: skip

@@ -59,7 +59,7 @@ def show_explanation(found: dict[str, Any]) -> None:
     share = row["contribution"]
     typer.echo(
         f"Removes {percent(share['mean'])} of the modelled risk if fixed "
-        f"(between {interval(share['low'], share['high'])})."
+        f"(likely between {interval(share['low'], share['high'])})."
     )
     typer.echo(row["reason"])
     typer.echo(row["would_lower"])
@@ -177,9 +177,18 @@ def show_diff(found: dict[str, Any]) -> None:
     if not found["changed"]:
         typer.echo("Nothing changed.")
         return
-    rows = [(one["cause"], f"{one['change']:+.1f} %", one["what"]) for one in found["parts"]]
-    rows.append(("together", f"{found['change']:+.1f} %", "of the earlier cycle's modelled risk"))
+    rows = [(one["cause"], _signed(one["change"]), one["what"]) for one in found["parts"]]
+    rows.append(("together", _signed(found["change"]), "of the earlier cycle's modelled risk"))
     table(("cause", "risk", "what happened"), rows, right=(1,))
+    counts = found["exposures"]
+    typer.echo(
+        f"Exposures: {counts['new']:,} new, {counts['fixed']:,} fixed, {counts['reopened']:,} reopened, "
+        f"{counts['moved']:,} treated otherwise."
+    )
+
+
+def _signed(share: float) -> str:
+    return f"{share:+.2f} %" if share else "0 %"
 
 
 def report(

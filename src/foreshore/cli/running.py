@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from foreshore.cli.shared import (
+    EXPLOITS,
     FUNNEL,
     TREATMENTS,
     JsonOption,
     WorkspaceOption,
+    day,
     interval,
     note,
     open_workspace,
@@ -21,6 +23,9 @@ from foreshore.cli.shared import (
     table,
 )
 from foreshore.errors import UsageError
+
+if TYPE_CHECKING:
+    from foreshore.intel.update import UpdateResult
 
 intel_app = typer.Typer(no_args_is_help=True, help="What the world knows of weaknesses.", rich_markup_mode=None)
 scope_app = typer.Typer(no_args_is_help=True, help="What the programme looks at.", rich_markup_mode=None)
@@ -138,24 +143,47 @@ def update(
     """
     from foreshore.intel import update as updating
 
-    result = updating.update(open_workspace(workspace), sources=sources or None, only_present=not everything)
+    result = told_update(
+        updating.update(open_workspace(workspace), sources=sources or None, only_present=not everything, say=note)
+    )
     if json:
-        print_json(result.as_dict())
+        print_json(result)
     else:
-        show_update(result.as_dict())
-    if result.errors:
+        show_update(result)
+    if result["errors"]:
         raise typer.Exit(1)
 
 
+def told_update(result: UpdateResult) -> dict[str, Any]:
+    """Return what `intel update --json` prints."""
+    return {
+        "feeds": [
+            {"feed": one.feed, "file": one.name, "digest": one.digest, "observed_at": one.date, "read": one.signals,
+             "new": one.new}
+            for one in result.read
+        ],
+        "new": result.new,
+        "weaknesses": result.weaknesses if result.weaknesses >= 0 else None,
+        "age_days": result.stale,
+        "never_read": list(result.missing),
+        "errors": [{"file": name, "error": why} for name, why in result.failed],
+        "skipped": [{"file": name, "why": why} for name, why in result.skipped],
+    }  # fmt: skip
+
+
 def show_update(result: dict[str, Any]) -> None:
-    """Print what each feed brought."""
+    """Print what each feed brought, and what stays unknown."""
     rows = [
         (one["feed"], one["file"], str(one["observed_at"] or "")[:10], f"{one['read']:,}", f"{one['new']:,}")
         for one in result["feeds"]
     ]
-    table(("feed", "from", "as of", "statements read", "new here"), rows, right=(3, 4))
-    for error in result["errors"]:
-        say(f"foreshore: {error}")
+    table(("feed", "from", "as of", "statements here", "new"), rows, right=(3, 4))
+    for name in result["never_read"]:
+        typer.echo(f"Never read: {name}. What only it would tell is unknown, not zero.")
+    for one in result["skipped"][:5]:
+        say(f"not taken: {one['file']}: {one['why']}")
+    for one in result["errors"]:
+        say(f"foreshore: {one['error']}")
 
 
 @intel_app.command()
@@ -169,13 +197,32 @@ def show(
     Example: foreshore intel show CVE-2021-44228
     """
     from foreshore.intel import show as showing
+    from foreshore.store import open_lake
 
-    found = showing.show(open_workspace(workspace), weakness)
+    with open_lake(open_workspace(workspace), read_only=True) as lake:
+        found = showing.show(lake, weakness)
     if json:
         print_json(found)
-        return
-    for line in showing.lines(found):
-        typer.echo(line)
+    else:
+        show_weakness(found)
+
+
+def show_weakness(found: dict[str, Any]) -> None:
+    """Print the summary of one weakness and the statements it comes from."""
+    summary = found["summary"]
+    typer.echo(f"{summary['weakness']}  {summary['description'][:300]}".rstrip())
+    typer.echo(f"On {found['present']:,} places here.")
+    score = f"{summary['cvss']:.1f} ({summary['cvss_vector']})" if summary["cvss"] is not None else "unknown"
+    chance = f"{percent(summary['epss'])} ({day(summary['epss_at'])})" if summary["epss"] is not None else "unknown"
+    known = {True: f"yes, since {day(summary['kev_at'])}", False: "no", None: "unknown: no catalogue was read"}
+    typer.echo(f"Exploit: {EXPLOITS.get(summary['exploit'], summary['exploit'])}. Known to be exploited: {known[summary['kev']]}.")
+    typer.echo(f"EPSS: {chance}. CVSS: {score}.")
+    rows = [
+        (one["kind"], "" if one["value"] is None else f"{one['value']:g}", (one["text"] or "")[:60], one["source"],
+         day(one["observed_at"]))
+        for one in found["signals"] if one["kind"] != "description"
+    ]  # fmt: skip
+    table(("what", "value", "text", "source", "since"), rows[:40], right=(1,))
 
 
 @scope_app.command(name="show")
@@ -271,9 +318,9 @@ def validate(
 
     Example: foreshore validate --run --from-zone office
     """
-    from foreshore import cycle as cycles
+    from foreshore.cycle import validating
 
-    found = cycles.validate(open_workspace(workspace), run=run, vantage=from_zone, top=top)
+    found = validating.validate(open_workspace(workspace), run=run, vantage=from_zone, top=top)
     if json:
         print_json(found)
         return

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from foreshore.workspace import Workspace
 
 ASSETS = 400
-Placed = tuple[Path, str, str]  # a report, its site, the zone in which its scanner stood
+DECLARED = frozenset({"nuclei", "defender"})  # they do not say what they covered: a person does, for round 2
+Placed = tuple[Path, str, str, str]  # a report, its site, the zone of its scanner, declared coverage
 _STATE = "demo.json"
 
 
@@ -110,11 +111,11 @@ def _first_time(tour: Tour) -> dict[str, Any]:
     shutil.copyfile(files.scope, workspace.scope_file)
     tour.result = _frame(tour, files, today)
     words.opening(tour.voice, tour.result)
-    tour.result["imports"] = take(workspace, placed(files.reports))
+    tour.result["imports"] = take(workspace, placed(files.reports), points.days_before(today, 4))
     tour.result["intel"] = points.intel(workspace, files.signals)
     tour.result["first"] = words.scanners_only(tour.voice, workspace, _cycle(workspace), tour.result["imports"])
     before = points.Picture.of(workspace, tour.result["first"]["cycle"])
-    take(workspace, _rules(files))
+    take(workspace, _rules(files), points.days_before(today, 4))
     after = points.Picture.of(workspace, _cycle(workspace))
     tour.result["firewall"] = words.sharper(tour.voice, before, after)
     tour.result["points"] = points.days_after(workspace, files, today, lambda: _cycle(workspace))
@@ -139,7 +140,7 @@ def _finish(tour: Tour, workspace: Workspace, files: DemoFiles) -> None:
     _write_state(
         tour, finished=True, as_of=points.served(workspace)["as_of"], fingerprint=result["fingerprint"],
         report=result["report"], ticket=result["points"]["ticket"]["file"],
-        files=[(path.relative_to(tour.folder).as_posix(), site, vantage) for path, site, vantage in _all(files)],
+        files=[(path.relative_to(tour.folder).as_posix(), *rest) for path, *rest in _all(files)],
     )  # fmt: skip
 
 
@@ -158,21 +159,21 @@ def _cycle(workspace: Workspace, as_of: datetime | None = None) -> dict[str, Any
     return running.run(workspace, as_of=as_of)
 
 
-def take(workspace: Workspace, files: Sequence[Placed]) -> dict[str, Any]:
-    """Import files, each with its site and the zone of its scanner, in one commit; return the sums."""
+def take(workspace: Workspace, files: Sequence[Placed], came: datetime | None = None) -> dict[str, Any]:
+    """Import files in one commit and return the sums; `came` dates those that have no date of their own."""
     from foreshore import decisions
     from foreshore.cycle import taking
     from foreshore.discovery.importing import Importer, Origin
     from foreshore.discovery.reports import reports
     from foreshore.errors import BadReport
 
-    with Importer(workspace, claims=taking.claims(workspace)) as importer:
-        for path, site, vantage in files:
+    with Importer(workspace, claims=taking.claims(workspace), now=came) as importer:
+        for path, site, vantage, coverage in files:
             for report in reports([path]):
                 if isinstance(report, BadReport):
                     importer.fail(report.where, report)
                 else:
-                    importer.read(report, Origin(site=site, vantage=vantage))
+                    importer.read(report, Origin(site=site, vantage=vantage, coverage=coverage))
         found = importer.finish()
     with decisions.open(workspace) as opened:
         for one in found.runs:
@@ -185,19 +186,22 @@ def take(workspace: Workspace, files: Sequence[Placed]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def placed(reports: Sequence[ReportFile]) -> list[Placed]:
-    """Return reports with site and zone of the scanner."""
-    return [(one.path, one.site, one.from_zone) for one in reports]
+def placed(reports: Sequence[ReportFile], *, declared: bool = False) -> list[Placed]:
+    """Return reports with site and zone of the scanner; with `declared`, a person vouches for some."""
+    return [
+        (one.path, one.site, one.from_zone, "complete" if declared and one.format in DECLARED else "")
+        for one in reports
+    ]
 
 
 def _all(files: DemoFiles) -> list[Placed]:
-    """Return every file that the tour imports, with site and zone of the scanner."""
-    later = [one for one in (files.filtered, *files.round2) if one is not None]
-    return placed([*files.reports, *later]) + _rules(files)
+    """Return every file that the tour imports."""
+    filtered = placed([files.filtered] if files.filtered else [])
+    return placed(files.reports) + filtered + placed(files.round2, declared=True) + _rules(files)
 
 
 def _rules(files: DemoFiles) -> list[Placed]:
-    return [(path, site, "") for site, path in files.firewall.items()]
+    return [(path, site, "", "") for site, path in files.firewall.items()]
 
 
 def _again(tour: Tour, state: dict[str, Any]) -> dict[str, Any]:
@@ -207,7 +211,7 @@ def _again(tour: Tour, state: dict[str, Any]) -> dict[str, Any]:
     from foreshore.workspace import Workspace
 
     workspace = Workspace.open(tour.workspace_folder)
-    files = [(tour.folder / name, site, vantage) for name, site, vantage in state["files"]]
+    files = [(tour.folder / name, *rest) for name, *rest in state["files"]]
     imports = take(workspace, files)
     _cycle(workspace, as_of=datetime.fromisoformat(state["as_of"]))
     same = points.fingerprint(workspace) == state["fingerprint"]

@@ -42,6 +42,11 @@ class Picture:
         return sum(row["reachable"] == answer for row in self.rows.values() if row["treatment"] is not None)
 
 
+def days_before(today: date, days: int) -> datetime:
+    """Return six in the morning, so many days before `today`, in UTC."""
+    return datetime.combine(today, time(6), UTC) - timedelta(days=days)
+
+
 def intel(workspace: Workspace, signals: Path) -> dict[str, Any]:
     """Read the shipped facts about weaknesses."""
     from foreshore.intel import update
@@ -78,11 +83,11 @@ def find(workspace: Workspace, host: str, weakness: str) -> dict[str, Any] | Non
 def days_after(workspace: Workspace, files: DemoFiles, today: date, cycle: Callable[[], Any]) -> dict[str, Any]:
     """Decide, claim, import a filtered export, the second round and the first again; then run a cycle."""
     false = _mark_false(workspace)
-    claimed = _claim(workspace, datetime.combine(today, time(9)) - timedelta(days=2))
+    claimed = _claim(workspace, days_before(today, 2))
     opened = _open_now(workspace)
-    filtered = tour.take(workspace, tour.placed([files.filtered] if files.filtered else []))
+    filtered = tour.take(workspace, tour.placed([files.filtered] if files.filtered else []), days_before(today, 3))
     filtered |= {"open_before": opened, "file": str(files.filtered.path) if files.filtered else ""}
-    second = tour.take(workspace, tour.placed(files.round2))
+    second = tour.take(workspace, tour.placed(files.round2, declared=True), days_before(today, 0))
     again = tour.take(workspace, tour.placed(files.reports))
     result = cycle()
     return {
@@ -137,10 +142,10 @@ def _claim(workspace: Workspace, when: datetime) -> list[dict[str, Any]]:
         with decisions.open(workspace) as opened:
             opened.decide(
                 [row["exposure"] for row in found], "claimed_fixed", because="the team says that it is fixed",
-                author=AUTHOR, at=when.replace(tzinfo=UTC),
+                author=AUTHOR, at=when,
             )  # fmt: skip
     names = ("id", "exposure", "weakness", "asset_name")
-    return [{"claimed_at": when, **{name: row[name] for name in names}} for row in found]
+    return [{"claimed_at": when.replace(tzinfo=None), **{name: row[name] for name in names}} for row in found]
 
 
 def _verified(workspace: Workspace, claimed: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -185,7 +190,9 @@ def accounted(workspace: Workspace) -> dict[str, Any]:
             dismissed += row["n"]
         else:
             treatments[row["treatment"]] = treatments.get(row["treatment"], 0) + row["n"]
-    without = lists.rows(workspace, "select count(*) as n from exposures where treatment is not null and coalesce(reason, '') = ''")
+    without = lists.rows(
+        workspace, "select count(*) as n from exposures where treatment is not null and coalesce(reason, '') = ''"
+    )
     return {
         "treatments": treatments, "open": sum(treatments.values()), "dismissed": dismissed,
         "all": sum(row["n"] for row in rows), "without_reason": without[0]["n"],

@@ -161,7 +161,10 @@ def sharper(voice: Voice, before: Picture, after: Picture) -> dict[str, Any]:
     rows = [
         ("nobody knows whether an attacker gets to it", *unknown),
         ("an attacker cannot get to it", before.reach("no"), after.reach("no")),
-        *((f"treatment {TREATMENTS[name]}", old["treatments"][name], new["treatments"][name]) for name in ("act_now", "unknown", "watch")),
+        *(
+            (f"treatment {TREATMENTS[name]}", old["treatments"][name], new["treatments"][name])
+            for name in ("act_now", "unknown", "watch")
+        ),
     ]  # fmt: skip
     voice.table(("exposures", "before", "with the rules"), [(text, f"{a:,}", f"{b:,}") for text, a, b in rows], (1, 2))
     bounds = _bounds(old, new)
@@ -240,7 +243,10 @@ def days_after(voice: Voice, points: dict[str, Any]) -> None:
         else:
             voice.say(f"{one['weakness']} on {name} was claimed fixed as well: {one['reason']}. It is open again.")
     again = points["again"]
-    voice.say(f"All {again['files']} first reports imported once more: {again['duplicates']} were known, {again['new']} new exposures.")
+    voice.say(
+        f"All {again['files']} first reports imported once more: {again['duplicates']} were known, "
+        f"{again['new']} exposures are new."
+    )
 
 
 def _both_kinds(claims: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -257,7 +263,7 @@ def closing(voice: Voice, result: dict[str, Any]) -> None:
             voice.say("  " + line)
     sums = ", ".join(f"{TREATMENTS[name]} {accounted['treatments'].get(name, 0):,}" for name in TREATMENTS)
     voice.head("Every exposure accounted for")
-    voice.say(f"{sums}: together {accounted['open']:,} open, each with its reason. Dismissed by people: {accounted['dismissed']}.")
+    voice.say(f"{sums}: {accounted['open']:,} open, each with its reason; dismissed: {accounted['dismissed']}.")
     voice.head("Where to look")
     voice.say(f"The report for people: {result['report']}")
     for command in result["try"]:

@@ -32,7 +32,9 @@ class Acted:
 
 def act(snapshot: LakeSnapshot, assessed: Assessed) -> Acted:
     """Group the exposures into actions, ask what the likeliest remove, plan, and link exposures to actions."""
+    import numpy as np
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     table = assessed.batches["assessments"]
     found = actions.group(snapshot, table)
@@ -42,19 +44,27 @@ def act(snapshot: LakeSnapshot, assessed: Assessed) -> Acted:
     )
     number = {one.action.key: place for place, one in enumerate(chosen.actions, start=1)}
     rows = [_row(snapshot.cycle, one, number.get(one.key)) for one in found]
-    effects = [(one.key, exposure) for one in found for exposure in one.exposures]
-    action_of = {exposure: key for key, exposure in effects}
-    linked = [action_of.get(key) for key in table.column("exposure").to_pylist()]
-    assessed.batches["assessments"] = table.append_column("action", pa.array(linked, pa.int64()))  # type: ignore[index]
+    effects = _effects(found)
+    place = pc.index_in(table.column("exposure"), value_set=effects.column("exposure").combine_chunks())
+    assessed.batches["assessments"] = table.append_column("action", effects.column("action").take(place))  # type: ignore[index]
     batches = {
         "actions": pa.Table.from_pylist(rows, schema=_schema()),
-        "action_effects": pa.table({
-            "cycle": pa.array([snapshot.cycle] * len(effects), pa.int64()),
-            "action": pa.array([key for key, _ in effects], pa.int64()),
-            "exposure": pa.array([exposure for _, exposure in effects], pa.int64()),
-        }),
-    }  # fmt: skip
+        "action_effects": effects.add_column(0, "cycle", pa.array(np.full(effects.num_rows, snapshot.cycle))),
+    }
     return Acted(found, chosen, batches)
+
+
+def _effects(found: list[Action]) -> pa.Table:
+    """Return which action closes which exposure."""
+    import numpy as np
+    import pyarrow as pa
+
+    closed = [action.exposures for action in found]
+    keys = np.array([action.key for action in found], np.int64)
+    return pa.table({
+        "action": pa.array(np.repeat(keys, [len(one) for one in closed])),
+        "exposure": pa.array(np.array([key for one in closed for key in one], np.int64)),
+    })  # fmt: skip
 
 
 def hours_of(scope: facts.Scope) -> dict[str, float]:

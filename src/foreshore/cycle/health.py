@@ -172,7 +172,7 @@ def _jobs(workspace: Workspace) -> Iterator[Finding]:
     }
     wanted |= {f"cycle:{row['cycle']}": ("cycle", {"cycle": keys.show("CYC", row["cycle"])}) for row in cycles}
     with decisions.open(workspace) as opened:
-        known = {one.job for one in opened.receipts()}
+        known = {one.job for one in opened.receipts() if one.kind in ("import", "cycle")}
         missing = {job: said for job, said in wanted.items() if job not in known}
         for job, (kind, detail) in missing.items():
             opened.acknowledge(job, kind, detail)

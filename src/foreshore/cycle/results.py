@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from foreshore import facts, keys
@@ -57,6 +58,7 @@ def summary(snapshot: LakeSnapshot, assessed: Assessed, acted: Acted) -> dict[st
         "plan": {"before": acted.plan.before, "after": acted.plan.after, "bound": acted.plan.bound},
         "services": _services(snapshot, assessed),
         "attackers": _attackers(assessed),
+        "implies": _implies(assessed),
         "unit": "share of modelled risk",
     }
 
@@ -86,6 +88,15 @@ def _services(snapshot: LakeSnapshot, assessed: Assessed) -> list[dict[str, Any]
             "possible": row["path"] > 0,
         })  # fmt: skip
     return found
+
+
+def _implies(assessed: Assessed) -> dict[str, Any]:
+    """Return how often, by these figures, some service is lost: to be held against the organisation's own history."""
+    outcome = assessed.risk.believed.outcome
+    lost = (outcome.losses > 0).any(axis=0)
+    chance = float((lost * outcome.weight).sum() / max(len(lost), 1))
+    years = None if chance <= 0 else -1.0 / math.log1p(-min(chance, 1 - 1e-9))
+    return {"event": "some service is lost", "probability_per_year": chance, "once_in_years": years}
 
 
 def _attackers(assessed: Assessed) -> list[dict[str, Any]]:

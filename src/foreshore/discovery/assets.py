@@ -21,8 +21,7 @@ FOREVER = 10_000_000  # days
 
 # The alias of an id that is in force: the latest that was written; an id that points at itself is free again.
 LATEST = """
-    SELECT a.old, arg_max(a.new, r.known_at) AS new FROM {table} a JOIN runs r USING (run) {limit} GROUP BY
-        a.old
+    SELECT a.old, arg_max(a.new, a.generation) AS new FROM {table} a {limit} GROUP BY a.old
 """
 
 

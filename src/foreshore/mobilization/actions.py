@@ -14,9 +14,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, overload
 
 from foreshore import facts, keys
 from foreshore.mobilization import versions
@@ -31,7 +33,7 @@ UNOWNED = "nobody yet"
 _ROWS = """
 with said as (
     select a.exposure, f.component, f.component_name, f.version, f.fixed_version, f.fix, f.rule, f.source,
-        c.solution,
+        f.check_id, coalesce(c.solution, '') <> '' as solution,
         row_number() over (partition by a.exposure
             order by (f.fixed_version <> '') desc, (f.fix <> '') desc, f.observed_at desc, f.finding) as n
     from assessed a
@@ -39,15 +41,73 @@ with said as (
           left join exposure_now x on x.exposure = fe.exposure) fe on fe.exposure = a.exposure
     join findings f on f.finding = fe.finding
     left join checks c on c.check_id = f.check_id
+), known as (
+    select a.exposure, a.asset, a.asset_name, a.weakness, a.kind, a.title, a.place_kind, a.place, a.owner,
+        a.treatment, a.contribution, a.low, a.high, a.due, a.due_rule, a.leads_to, a.rank,
+        k.kind as asset_kind, s.* exclude (exposure, n),
+        coalesce(nullif(s.component, ''), nullif(s.component_name, ''), a.title) as product
+    from assessed a left join said s on s.exposure = a.exposure and s.n = 1
+    left join assets k on k.asset = a.asset
+    where coalesce(a.disposition, '') not in ('false_positive', 'not_applicable', 'duplicate', 'not_ours')
+        and a.treatment is distinct from 'accepted'
+), sorted as (
+    select *, case
+            when kind = 'secret' then 'rotate' when kind = 'code' then 'code'
+            when kind in ('misconfiguration', 'identity') then 'configure'
+            when asset_kind = 'image' then 'rebuild' when kind = 'end_of_life' then 'replace'
+            when fix <> '' or (component <> '' and (fixed_version <> '' or solution)) then 'patch'
+            when solution then 'configure' else 'mitigate' end as action_kind,
+        coalesce(nullif(owner, ''), $nobody) as team
+    from known
+), named as (
+    select * exclude (solution), case action_kind
+            when 'rotate' then asset::VARCHAR when 'code' then asset::VARCHAR when 'rebuild' then asset::VARCHAR
+            when 'configure' then coalesce(rule, 'None') when 'replace' then product
+            when 'patch' then coalesce(nullif(fix, ''), product) else weakness end as what,
+        case when action_kind in ('rotate', 'code') then coalesce(rule, 'None') else '' end as more
+    from sorted
 )
-select a.exposure, a.asset, a.asset_name, a.weakness, a.kind, a.title, a.place_kind, a.place, a.owner,
-    a.treatment, a.contribution, a.low, a.high, a.due, a.due_rule, a.leads_to, a.rank,
-    k.kind as asset_kind, s.* exclude (exposure, n)
-from assessed a left join said s on s.exposure = a.exposure and s.n = 1
-left join assets k on k.asset = a.asset
-where coalesce(a.disposition, '') not in ('false_positive', 'not_applicable', 'duplicate', 'not_ours')
-order by a.rank
+select *, min(rank) over (partition by action_kind, what, more, team) as first
+from named order by first, rank
 """
+_SOLUTIONS = "select check_id, solution from checks where solution <> '' order by check_id"
+
+
+class Rows(Sequence[dict[str, Any]]):
+    """Rows of one table of exposures, read only when they are asked for; what most want is a column."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+
+    def __len__(self) -> int:
+        return int(self._table.num_rows)
+
+    @overload
+    def __getitem__(self, at: int) -> dict[str, Any]: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[dict[str, Any]]: ...
+
+    def __getitem__(self, at: int | slice) -> dict[str, Any] | Sequence[dict[str, Any]]:
+        """Return one row, or a list of rows for a slice."""
+        if isinstance(at, slice):
+            return [self[place] for place in range(*at.indices(len(self)))]
+        place = at + len(self) if at < 0 else at
+        if not 0 <= place < len(self):
+            raise IndexError(at)
+        return dict(self._table.slice(place, 1).to_pylist()[0])
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows in their order."""
+        yield from self._table.to_pylist()
+
+    def column(self, name: str) -> list[Any]:
+        """Return one column's values."""
+        return list(self._table.column(name).to_pylist())
+
+
+def _column(rows: Sequence[dict[str, Any]], name: str) -> list[Any]:
+    return rows.column(name) if isinstance(rows, Rows) else [row[name] for row in rows]
 
 
 @dataclass
@@ -61,7 +121,7 @@ class Action:
     team: str
     channel: str
     hours: float
-    rows: list[dict[str, Any]]
+    rows: Sequence[dict[str, Any]]
     removes: float = 0.0
     low: float = 0.0
     high: float = 0.0
@@ -69,12 +129,12 @@ class Action:
     @property
     def exposures(self) -> list[int]:
         """Keys of the exposures that it closes, in canonical order."""
-        return [row["exposure"] for row in self.rows]
+        return _column(self.rows, "exposure")
 
     @property
     def assets(self) -> int:
         """How many assets it touches."""
-        return len({row["asset"] for row in self.rows})
+        return len(set(_column(self.rows, "asset")))
 
     @property
     def treatment(self) -> str:
@@ -84,64 +144,65 @@ class Action:
     @property
     def due(self) -> tuple[date | None, str]:
         """The earliest deadline and the rule that sets it."""
-        dated = [(row["due"], row["due_rule"] or "") for row in self.rows if row["due"]]
+        both = zip(_column(self.rows, "due"), _column(self.rows, "due_rule"), strict=True)
+        dated = [(day, rule or "") for day, rule in both if day]
         return min(dated) if dated else (None, "")
 
     @property
     def services(self) -> list[str]:
         """Names of the services that its exposures lead to, most frequent first."""
-        counted = Counter(name for row in self.rows for name in (row["leads_to"] or []))
+        counted = Counter(name for names in _column(self.rows, "leads_to") for name in (names or []))
         return [name for name, _ in counted.most_common()]
 
 
 def group(snapshot: facts.Snapshot, assessed: pa.Table) -> list[Action]:
     """Return the actions for all assessed exposures that no person dismissed, in canonical order."""
-    rows = snapshot.sql(_ROWS, assessed=assessed).to_pylist()
-    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for row in rows:
-        if row["treatment"] == "accepted":
-            continue
-        groups.setdefault(_group_of(row), []).append(row)
-    return [_action(name, members, snapshot.policy) for name, members in groups.items()]
+    import numpy as np
+
+    table = _with_solutions(snapshot, snapshot.sql(_ROWS.replace("$nobody", f"'{UNOWNED}'"), assessed=assessed))
+    table = table.combine_chunks()
+    first = np.asarray(table.column("first"), np.int64)
+    bounds = np.flatnonzero(np.diff(first, prepend=-1, append=-1))
+    hours = {kind: policy_hours(snapshot.policy, kind) for kind in _EFFORT} if table.num_rows else {}
+    found = []
+    for start, end in pairwise(bounds.tolist()):
+        rows = Rows(table.slice(start, end - start))
+        name = tuple(str(table.column(column)[start].as_py()) for column in ("action_kind", "what", "more", "team"))
+        found.append(_action(name, rows, snapshot.policy, hours[name[0]]))
+    return found
 
 
-def _group_of(row: dict[str, Any]) -> tuple[str, ...]:
-    """Name the fix: kind of action, what it changes, and the team that does it."""
-    team = row["owner"] or UNOWNED
-    kind = row["kind"]
-    if kind == "secret":
-        return "rotate", str(row["asset"]), str(row["rule"]), team
-    if kind == "code":
-        return "code", str(row["asset"]), str(row["rule"]), team
-    if kind in ("misconfiguration", "identity"):
-        return "configure", str(row["rule"]), "", team
-    if row["asset_kind"] == "image":
-        return "rebuild", str(row["asset"]), "", team
-    if kind == "end_of_life":
-        return "replace", _product(row), "", team
-    if row["fix"]:
-        return "patch", row["fix"], "", team
-    if row["component"] and (row["fixed_version"] or row["solution"]):
-        return "patch", _product(row), "", team
-    if row["solution"]:
-        return "configure", str(row["rule"]), "", team
-    return "mitigate", row["weakness"], "", team
+def _with_solutions(snapshot: facts.Snapshot, rows: pa.Table) -> pa.Table:
+    """Add the column `solution`, each text kept once however many rows have it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    known = snapshot.sql(_SOLUTIONS).combine_chunks()
+    place = pc.index_in(rows.column("check_id"), value_set=known.column("check_id").combine_chunks()).combine_chunks()
+    texts = known.column("solution").combine_chunks()
+    return rows.append_column("solution", pa.DictionaryArray.from_arrays(place, texts))
+
+
+def policy_hours(policy: Policy, kind: str) -> tuple[float, float]:
+    """Return the hours that an action of `kind` takes: once, and for each asset."""
+    hours = policy.numbers(f"effort.hours.{_EFFORT[kind]}")
+    return hours["fixed"].value, hours["each"].value
 
 
 def _product(row: dict[str, Any]) -> str:
     return str(row["component"] or row["component_name"] or row["title"])
 
 
-def _action(name: tuple[str, ...], rows: list[dict[str, Any]], policy: Policy) -> Action:
+def _action(name: tuple[str, ...], rows: Rows, policy: Policy, hours: tuple[float, float]) -> Action:
     kind, team = name[0], name[3]
     title, what = _WORDS[kind](rows, name)
-    assets = len({row["asset"] for row in rows})
-    hours = policy.numbers(f"effort.hours.{_EFFORT[kind]}")
-    most = max(rows, key=lambda row: row["contribution"] or 0.0)
+    assets = len(set(rows.column("asset")))
+    shares = [share or 0.0 for share in rows.column("contribution")]
+    most = rows[shares.index(max(shares))]
     return Action(
         key=keys.of("action", *name), kind=kind, title=title, what=what, team=team,
         channel=_channel(kind, rows, policy),
-        hours=hours["fixed"].value + hours["each"].value * assets, rows=rows,
+        hours=hours[0] + hours[1] * assets, rows=rows,
         removes=most["contribution"] or 0.0, low=most["low"] or 0.0, high=most["high"] or 0.0,
     )  # fmt: skip
 
@@ -152,12 +213,14 @@ _EFFORT = {
 }  # fmt: skip
 
 
-def _channel(kind: str, rows: list[dict[str, Any]], policy: Policy) -> str:
+def _channel(kind: str, rows: Rows, policy: Policy) -> str:
     """Return "ticket" where anything is to be done now or by a date, else the routine that does it anyway."""
-    urgent = any(row["treatment"] in ("act_now", "unknown") or row["due"] for row in rows)
-    if urgent or kind not in ("patch", "rebuild"):
+    if kind not in ("patch", "rebuild") or {"act_now", "unknown"} & set(rows.column("treatment")):
         return "ticket"
-    said = " ".join(str(rows[0][name] or "") for name in ("component", "component_name", "fix", "asset_kind"))
+    if any(rows.column("due")):
+        return "ticket"
+    first = rows[0]
+    said = " ".join(str(first[name] or "") for name in ("component", "component_name", "fix", "asset_kind"))
     for name in policy.names("effort.routine"):
         marks = policy.values(f"effort.routine.{name}.ecosystems")
         if any(mark in said.lower() for mark in marks):
@@ -165,8 +228,8 @@ def _channel(kind: str, rows: list[dict[str, Any]], policy: Policy) -> str:
     return "ticket"
 
 
-def _where(rows: list[dict[str, Any]]) -> str:
-    names = list(dict.fromkeys(row["asset_name"] for row in rows))
+def _where(rows: Rows) -> str:
+    names = list(dict.fromkeys(rows.column("asset_name")))
     return names[0] if len(names) == 1 else f"{len(names)} assets"
 
 
@@ -175,17 +238,18 @@ def ecosystem(component: str) -> str:
     return component[4:].split("/", 1)[0] if component.startswith("pkg:") else ""
 
 
-def _target(rows: list[dict[str, Any]]) -> tuple[str, str]:
+def _target(rows: Rows) -> tuple[str, str]:
     """Return (versions now, version that is enough for all) of the rows' component."""
     kind = ecosystem(str(rows[0]["component"] or ""))
-    pairs = {(row["version"] or "", row["fixed_version"] or "") for row in rows}
+    both = zip(rows.column("version"), rows.column("fixed_version"), strict=True)
+    pairs = {(version or "", fixed or "") for version, fixed in both}
     wanted = [versions.enough(now, fixed, kind) for now, fixed in sorted(pairs)]
     now = sorted({version for version, _ in pairs if version})
     shown = ", ".join(now[:3]) + (" and others" if len(now) > 3 else "")
     return shown, versions.greatest(wanted, kind)
 
 
-def _patch(rows: list[dict[str, Any]], name: tuple[str, ...]) -> tuple[str, str]:
+def _patch(rows: Rows, name: tuple[str, ...]) -> tuple[str, str]:
     product = _plain(rows[0]["component_name"] or _short(name[1]))
     if rows[0]["fix"] and name[1] == rows[0]["fix"]:
         return f"Install {name[1]} on {_where(rows)}", f"install {name[1]}"
@@ -210,28 +274,28 @@ def _short(component: str) -> str:
     return component
 
 
-def _rebuild(rows: list[dict[str, Any]], name: tuple[str, ...]) -> tuple[str, str]:
-    products = list(dict.fromkeys(_short(_product(row)) for row in rows))
+def _rebuild(rows: Rows, name: tuple[str, ...]) -> tuple[str, str]:
+    products = list(dict.fromkeys(map(_short, dict.fromkeys(rows.column("product")))))
     few = ", ".join(products[:4]) + (f" and {len(products) - 4} more" if len(products) > 4 else "")
     return f"Rebuild image {rows[0]['asset_name']}", f"newer packages: {few}"
 
 
-def _configure(rows: list[dict[str, Any]], name: tuple[str, ...]) -> tuple[str, str]:
+def _configure(rows: Rows, name: tuple[str, ...]) -> tuple[str, str]:
     return f"Correct “{rows[0]['title']}” on {_where(rows)}", rows[0]["title"]
 
 
-def _rotate(rows: list[dict[str, Any]], name: tuple[str, ...]) -> tuple[str, str]:
+def _rotate(rows: Rows, name: tuple[str, ...]) -> tuple[str, str]:
     return (
         f"Replace and revoke the secret in {rows[0]['asset_name']}",
         f"{rows[0]['title']} ({rows[0]['place']})",
     )
 
 
-def _code(rows: list[dict[str, Any]], name: tuple[str, ...]) -> tuple[str, str]:
+def _code(rows: Rows, name: tuple[str, ...]) -> tuple[str, str]:
     return f"Change the code of {rows[0]['asset_name']}: {rows[0]['title']}", rows[0]["title"]
 
 
-def _replace(rows: list[dict[str, Any]], name: tuple[str, ...]) -> tuple[str, str]:
+def _replace(rows: Rows, name: tuple[str, ...]) -> tuple[str, str]:
     product = _short(name[1])
     return (
         f"Replace {product}, which is out of support, on {_where(rows)}",
@@ -239,7 +303,7 @@ def _replace(rows: list[dict[str, Any]], name: tuple[str, ...]) -> tuple[str, st
     )
 
 
-def _mitigate(rows: list[dict[str, Any]], name: tuple[str, ...]) -> tuple[str, str]:
+def _mitigate(rows: Rows, name: tuple[str, ...]) -> tuple[str, str]:
     return (
         f"Shield {_where(rows)} from {name[1]}: no fix is known",
         "cut the way to it, or switch the feature off",

@@ -40,19 +40,43 @@ def judge(modelled: Modelled, risk: Risk) -> tuple[Judged, dict[str, NDArray[np.
     count = exposures.num_rows
     shares = by_exposure(risk.believed, risk.model.weights, count)
     at_worst = by_exposure(risk.bad, risk.model.weights, count)["mean"]
-    keys = exposures.column("exposure").to_pylist()
-    words = [modelled.decided.get(key) for key in keys]
+    words, reasons = _decided(modelled)
     names = np.array([service.name for service in modelled.context.services], dtype=object)
     judged = Judged(
         contribution=shares["mean"], if_reachable=at_worst, reachable=risk.reachable, leads=risk.leads,
         exploit=texts(modelled.judged.column("exploit"), "unknown"),
-        disposition=np.array([_word(one) for one in words], dtype=object),
+        disposition=words,
         has_fix=_has_fix(exposures), in_scope=in_scope(modelled),
         reach_fact=reach_facts(modelled, risk),
-        services=np.array([_joined(names[row]) for row in risk.services_of], dtype=object),
-        because=np.array([one.because if one else "" for one in words], dtype=object),
+        services=_joined_rows(names, risk.services_of), because=reasons,
     )  # fmt: skip
     return judged, shares
+
+
+def _decided(modelled: Modelled) -> tuple[Texts, Texts]:
+    """Return each exposure's disposition and its reason, '' where nobody has spoken."""
+    keys = modelled.context.exposures.column("exposure").to_numpy()
+    words, reasons = np.full(len(keys), "", dtype=object), np.full(len(keys), "", dtype=object)
+    for row in np.flatnonzero(np.isin(keys, np.array(sorted(modelled.decided), np.int64))).tolist():
+        one = modelled.decided[int(keys[row])]
+        words[row], reasons[row] = _word(one), one.because
+    return words, reasons
+
+
+def _distinct(flags: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Return the distinct rows of a table of flags, and which of them each row is."""
+    if not flags.size:
+        return flags[:1], np.zeros(len(flags), np.int64)
+    packed = np.packbits(flags, axis=1)
+    words = np.ascontiguousarray(packed).view(f"V{packed.shape[1]}").reshape(-1)
+    _, first, inverse = np.unique(words, return_index=True, return_inverse=True)
+    return flags[first], inverse.reshape(-1)
+
+
+def _joined_rows(names: Texts, flags: NDArray[np.bool_]) -> Texts:
+    rows, which = _distinct(flags)
+    texts_of = np.array([_joined(names[row]) for row in rows], dtype=object)
+    return np.asarray(texts_of[which], dtype=object)
 
 
 def _word(decision: facts.Decision | None) -> str:
@@ -72,13 +96,15 @@ def _has_fix(exposures: pa.Table) -> NDArray[np.bool_]:
 
 def in_scope(modelled: Modelled) -> NDArray[np.bool_]:
     """Is the exposure on an asset of a site of the scope, and not dismissed?"""
-    sites = {site.name for site in modelled.scope.sites}
-    assets = modelled.context.assets
-    here = dict(zip(assets.column("asset").to_pylist(), assets.column("site").to_pylist(), strict=True))
-    exposures = modelled.context.exposures
-    columns = (exposures.column(name).to_pylist() for name in ("asset", "exposure"))
-    found = [here.get(asset) in sites and key not in modelled.dismissed for asset, key in zip(*columns, strict=True)]
-    return np.array(found, np.bool_)
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    assets, exposures = modelled.context.assets, modelled.context.exposures
+    sites = pa.array([site.name for site in modelled.scope.sites], pa.string())
+    here = assets.filter(pc.is_in(assets.column("site"), value_set=sites)).column("asset").combine_chunks()
+    dismissed = np.array(sorted(modelled.dismissed), np.int64)
+    inside = np.asarray(pc.is_in(exposures.column("asset"), value_set=here), np.bool_)
+    return inside & ~np.isin(exposures.column("exposure").to_numpy(), dismissed)
 
 
 def reach_facts(modelled: Modelled, risk: Risk) -> Texts:
@@ -88,13 +114,13 @@ def reach_facts(modelled: Modelled, risk: Risk) -> Texts:
     found = np.full(count, "", dtype=object)
     why_of = _endpoint_facts(compiled, risk)
     base = int(compiled.states.endpoint(0))
-    for row, state in zip(compiled.position_row.tolist(), compiled.position_state.tolist(), strict=True):
-        if state == compiled.states.opened:
-            found[row] = "people can be sent something to open"
-        elif base <= state < base + compiled.states.endpoints:
-            found[row] = why_of.get(state - base, "no way to it is known")
-        else:
-            found[row] = "a foothold on the machine is needed first"
+    endpoints = compiled.states.endpoints
+    sentences = [why_of.get(endpoint, "no way to it is known") for endpoint in range(endpoints)]
+    sentences += ["a foothold on the machine is needed first", "people can be sent something to open"]
+    at = compiled.position_state - base
+    which = np.where((at >= 0) & (at < endpoints), at, endpoints)
+    which[compiled.position_state == compiled.states.opened] = endpoints + 1
+    found[compiled.position_row] = np.array(sentences, dtype=object)[which]
     return found
 
 
@@ -161,7 +187,9 @@ def _order(
     decision: Texts, dismissed: NDArray[np.bool_], shares: dict[str, Any], risk: Risk, keys: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Treatment, contribution, proof flow, best path, key; what people dismissed last."""
-    urgency = np.array([facts.TREATMENTS.index(one) for one in decision], np.int64)
+    urgency = np.zeros(len(decision), np.int64)
+    for number, name in enumerate(facts.TREATMENTS):
+        urgency[decision == name] = number
     urgency[dismissed] = len(facts.TREATMENTS)
     best = _best(risk, len(keys))
     found = np.lexsort((keys, -best, -shares["proof_flow"], -shares["mean"], urgency))
@@ -179,8 +207,9 @@ def _names(modelled: Modelled, risk: Risk) -> pa.Array:
 
     names = np.array([service.name for service in modelled.context.services], dtype=object)
     heavy = np.argsort(-risk.model.weights, kind="stable")
-    ordered = risk.services_of[:, heavy]
-    return pa.array([names[heavy][row].tolist() for row in ordered], pa.list_(pa.string()))
+    rows, which = _distinct(risk.services_of[:, heavy])
+    lists = pa.array([names[heavy][row].tolist() for row in rows], pa.list_(pa.string()))
+    return lists.take(pa.array(which))
 
 
 def _asset_columns(modelled: Modelled) -> dict[str, Any]:
@@ -207,17 +236,21 @@ def _signal_columns(modelled: Modelled) -> dict[str, Any]:
 
 
 def _verdict_column(snapshot: facts.Snapshot, exposures: pa.Table) -> dict[str, Any]:
+    import pyarrow.compute as pc
+
     found = snapshot.sql(_VERDICTS)
-    said = dict(zip(found.column("exposure").to_pylist(), found.column("outcome").to_pylist(), strict=True))
-    columns = (exposures.column(name).to_pylist() for name in ("exposure", "proof"))
-    verdicts = [said.get(key, "confirmed" if proof >= PROBE else "not_run") for key, proof in zip(*columns, strict=True)]
-    return {"verdict": verdicts}
+    place = pc.index_in(exposures.column("exposure"), value_set=found.column("exposure").combine_chunks())
+    shown = pc.if_else(pc.greater_equal(exposures.column("proof"), PROBE), "confirmed", "not_run")
+    return {"verdict": pc.coalesce(found.column("outcome").take(place), shown)}
 
 
-def _fixes(exposures: pa.Table) -> list[str]:
-    columns = (texts(exposures.column(name)) for name in ("fix", "component_name", "version", "fixed_version"))
-    found = []
-    for fix, name, version, fixed in zip(*columns, strict=True):
-        to = f"{name} {version} → {fixed}".strip() if fixed else ""
-        found.append(fix or to)
-    return found
+def _fixes(exposures: pa.Table) -> pa.ChunkedArray:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    fix, name, version, fixed = (
+        pc.fill_null(exposures.column(one).cast(pa.string()), "")
+        for one in ("fix", "component_name", "version", "fixed_version")
+    )
+    to = pc.utf8_trim_whitespace(pc.binary_join_element_wise(name, " ", version, " → ", fixed, ""))
+    return pc.if_else(pc.not_equal(fix, ""), fix, pc.if_else(pc.not_equal(fixed, ""), to, ""))

@@ -8,6 +8,7 @@ import numpy as np
 
 from foreshore.prioritization.compile import GIVES, WAYS, Chances
 from foreshore.prioritization.likelihood import weigh
+from foreshore.prioritization.reach import Ints, numbered
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,6 +25,15 @@ _CANDIDATES = """
         coalesce(component_name, '') as component_name, coalesce(ports[1], 0)::INTEGER as port, severity, proof,
         coalesce(cvss_vector, '') as cvss_vector from exposures)
     order by exposure
+"""
+
+
+_PORTS = """
+    with seen as (select asset, list(distinct port) as ports from ports where state = 'open' group by asset)
+    select case when len(own) > 0 then own
+            when len(list_intersect(seen.ports, usual)) > 0 then list_sort(list_intersect(seen.ports, usual))
+            else coalesce(usual[1:1], []) end as ports
+    from rows left join seen using (asset) order by row
 """
 
 
@@ -50,38 +60,46 @@ def weighed(context: Context, signals: pa.Table, policy: Policy) -> pa.Table:
 
 def with_product_ports(context: Context, judged: pa.Table) -> pa.Table:
     """Return the exposures with ports: their own, else those of the product that are open on the asset."""
+    import duckdb
     import pyarrow as pa
 
-    seen: dict[int, set[int]] = {}
-    for row in context.ports.select(["asset", "port", "state"]).to_pylist():
-        if row["state"] == "open":
-            seen.setdefault(row["asset"], set()).add(row["port"])
-    own = context.exposures.column("ports").to_pylist()
-    assets = context.exposures.column("asset").to_pylist()
-    usual = judged.column("ports").to_pylist()
-    ports = [
-        given or sorted(seen.get(asset, set()) & set(product or ())) or (product or [])[:1]
-        for given, asset, product in zip(own, assets, usual, strict=True)
-    ]
+    rows = pa.table({
+        "row": pa.array(np.arange(context.exposures.num_rows)), "asset": context.exposures.column("asset"),
+        "own": context.exposures.column("ports"), "usual": judged.column("ports"),
+    })  # fmt: skip
+    connection = duckdb.connect()
+    try:
+        connection.register("rows", rows)
+        connection.register("ports", context.ports.select(["asset", "port", "state"]))
+        found = connection.execute(_PORTS).to_arrow_table().column("ports")
+    finally:
+        connection.close()
     number = context.exposures.column_names.index("ports")
-    return context.exposures.set_column(number, "ports", pa.array(ports, pa.list_(pa.int32())))
+    return context.exposures.set_column(number, "ports", found.cast(pa.list_(pa.int32())))
 
 
 def chances_of(context: Context, judged: pa.Table) -> Chances:
     """Return the compiler's arrays: one row for each exposure, one shared draw for each weakness and chance."""
-    names = context.exposures.column("weakness").to_pylist()
+    import pyarrow as pa
+
     usable = judged.column("usable").to_numpy()
-    params = judged.column("usable_param").to_pylist()
-    shared: dict[tuple[str, str, float], int] = {}
-    weakness = [
-        shared.setdefault((name, param, float(chance)), len(shared))
-        for name, param, chance in zip(names, params, usable, strict=True)
-    ]
+    names = context.exposures.column("weakness").combine_chunks()
+    params = judged.column("usable_param").combine_chunks()
+    codes = [np.asarray(column.dictionary_encode().indices, np.int64) for column in (names, params)]
+    weakness, first = numbered(np.stack([*codes, usable.view(np.int64)]))
+    place = pa.array(first)
     success = judged.column("success").to_numpy() * judged.column("truth").to_numpy()
     return Chances(
-        way=np.array([WAYS.index(word) for word in judged.column("way_in").to_pylist()], np.int64),
-        gives=np.array([GIVES.index(word) for word in judged.column("gives").to_pylist()], np.int64),
+        way=_places(judged, "way_in", WAYS), gives=_places(judged, "gives", GIVES),
         success=success, success_param=tuple(judged.column("success_param").to_pylist()),
-        weakness=np.array(weakness, np.int64), weakness_names=tuple(key[0] for key in shared),
-        usable=np.array([key[2] for key in shared], np.float64), usable_param=tuple(key[1] for key in shared),
+        weakness=weakness, weakness_names=tuple(names.take(place).to_pylist()),
+        usable=usable[first], usable_param=tuple(params.take(place).to_pylist()),
     )  # fmt: skip
+
+
+def _places(judged: pa.Table, column: str, words: tuple[str, ...]) -> Ints:
+    """Return by row the place of its word among `words`."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return np.asarray(pc.index_in(judged.column(column), value_set=pa.array(words)), np.int64)

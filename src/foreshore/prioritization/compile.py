@@ -83,20 +83,18 @@ def graph_of(context: Context, chances: Chances, scope: facts.Scope, policy: Pol
     exposure_asset = np.searchsorted(asset_ids, _ids(context.exposures, "asset")).astype(np.int64)
     row, port = _network_rows(context, chances)
     login_asset, login_port = _login_ports(context, policy)
-    wanted = set(zip(exposure_asset[row].tolist(), port.tolist(), strict=True))
-    wanted |= set(zip(login_asset.tolist(), login_port.tolist(), strict=True))
-    answers = reach.answer(net, wanted, scope, policy)
+    assets, ports = np.concatenate([exposure_asset[row], login_asset]), np.concatenate([port, login_port])
+    answers, endpoint = reach.answered(net, assets, ports, scope, policy)
     states = States(
         places=len(net.places), endpoints=len(answers.endpoint_of), assets=len(asset_ids),
         sites=len(_sites(net.places)), services=len(context.services),
     )  # fmt: skip
-    endpoint = _endpoints(net, answers)
     parts = _Parts(
         context, chances, policy, Builder(policy, states), answers, asset_ids,
         _ids(context.exposures, "exposure"), exposure_asset,
         np.array([keys.of("place", place.site, place.name) for place in net.places], np.int64),
-        row, port, endpoint(exposure_asset[row], port),
-        (login_asset, login_port, endpoint(login_asset, login_port)),
+        row, port, endpoint[: len(row)],
+        (login_asset, login_port, endpoint[len(row) :]),
     )  # fmt: skip
     for family in (_reach, _exploits, _foothold, _phishing, _credentials, _ties, _harm):
         family(parts)
@@ -118,46 +116,38 @@ def _network_rows(context: Context, chances: Chances) -> tuple[Ints, Ints]:
     over_network = np.isin(
         chances.way, [WAYS.index(name) for name in ("network", "library", "configuration")]
     )
-    ports = context.exposures.column("ports").to_pylist()
-    pairs = [(row, port) for row in np.flatnonzero(over_network).tolist() for port in (ports[row] or [0])]
-    found = np.array(pairs, np.int64).reshape(-1, 2)
-    return found[:, 0], found[:, 1]
+    import pyarrow.compute as pc
+
+    ports = context.exposures.column("ports").combine_chunks()
+    own = np.asarray(pc.fill_null(pc.list_value_length(ports), 0), np.int64)
+    rows = np.repeat(np.flatnonzero(over_network), np.maximum(own, 1)[over_network])
+    numbers = np.zeros(len(rows), np.int64)
+    numbers[own[rows] > 0] = np.asarray(ports.flatten(), np.int64)[np.repeat(over_network, own)]
+    return rows, numbers
 
 
 def _login_ports(context: Context, policy: Policy) -> tuple[Ints, Ints]:
     """Return (asset row, port) where a remote session is offered: seen open, else usual for the system."""
-    wanted = set(policy.values("reach.remote_management.session_ports"))
-    index = {asset: row for row, asset in enumerate(context.assets.column("asset").to_pylist())}
-    seen: set[tuple[int, int]] = set()
-    looked: set[int] = set()
-    columns = (context.ports.column(name).to_pylist() for name in ("asset", "port", "state"))
-    for asset, port, state in zip(*columns, strict=True):
-        row = index.get(asset)
-        if row is not None:
-            looked.add(row)
-            if state == "open" and port in wanted:
-                seen.add((row, port))
-    columns = (context.assets.column(name).to_pylist() for name in ("os", "kind"))
-    for row, (system, kind) in enumerate(zip(*columns, strict=True)):
-        if row not in looked and kind in ("host", "device"):
-            seen.add((row, 445 if "windows" in system.lower() else 22))
-    found = np.array(sorted(seen), np.int64).reshape(-1, 2)
-    return found[:, 0], found[:, 1]
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
-
-def _endpoints(net: reach.Network, answers: reach.Reach):  # type: ignore[no-untyped-def]
-    """Return a function from (asset rows, ports) to endpoint numbers."""
-
-    def lookup(assets: Ints, ports: Ints) -> Ints:
-        found = [
-            answers.endpoint_of[
-                int(net.group_of[asset]), port, reach.signature(net.evidence.get((asset, port), ()))
-            ]
-            for asset, port in zip(assets.tolist(), ports.tolist(), strict=True)
-        ]
-        return np.array(found, np.int64)
-
-    return lookup
+    wanted = pa.array(sorted(policy.values("reach.remote_management.session_ports")), pa.int64())
+    assets, ports = context.assets, context.ports
+    known = ports.filter(pc.is_in(ports.column("asset"), value_set=assets.column("asset").combine_chunks()))
+    session = pc.and_(
+        pc.equal(known.column("state"), "open"), pc.is_in(known.column("port").cast(pa.int64()), value_set=wanted)
+    )
+    seen = known.filter(session)
+    rows = np.searchsorted(_ids(assets, "asset"), _ids(seen, "asset")).astype(np.int64)
+    unlooked = pc.invert(pc.is_in(assets.column("asset"), value_set=known.column("asset").combine_chunks()))
+    machine = pc.is_in(assets.column("kind"), value_set=pa.array(["host", "device"]))
+    usual = np.flatnonzero(np.asarray(pc.and_(unlooked, machine)))
+    windows = np.asarray(pc.match_substring(assets.column("os"), "windows", ignore_case=True))[usual]
+    pairs = np.stack([
+        np.concatenate([rows, usual]), np.concatenate([_ids(seen, "port"), np.where(windows, 445, 22)])
+    ])  # fmt: skip
+    found = np.unique(pairs, axis=1)
+    return found[0], found[1]
 
 
 def _reach(parts: _Parts) -> None:
@@ -206,7 +196,8 @@ def _exploit(
     asset = parts.exposure_asset[rows]
     admin = (chances.gives[rows] == GIVES.index("admin")) | (rule == "local")
     useful = chances.gives[rows] != GIVES.index("none")
-    params = [parts.builder.param(name) for name in chances.success_param]
+    number_of = {name: parts.builder.param(name) for name in dict.fromkeys(chances.success_param)}
+    params = [number_of[name] for name in chances.success_param]
     port = np.broadcast_to(np.asarray(port, np.int64), rows.shape)
     parts.builder.add(
         rule, src, np.where(admin, states.admin(asset), states.user(asset)),
@@ -364,7 +355,9 @@ def _shared(parts: _Parts) -> Shared:
     weak_keys = [keys.of("weakness", name) for name in chances.weakness_names]
     pair_keys = [keys.of(key) for key, _ in answers.priors]
     pair_p = [builder.chance(name) for _, name in answers.priors]
-    params = [builder.param(name) for name in (*chances.usable_param, *(name for _, name in answers.priors))]
+    names = (*chances.usable_param, *(name for _, name in answers.priors))
+    number_of = {name: builder.param(name) for name in dict.fromkeys(names)}
+    params = [number_of[name] for name in names]
     return Shared(
         key=np.array(weak_keys + pair_keys, np.int64),
         p=np.concatenate([chances.usable, np.array(pair_p, np.float64)]),

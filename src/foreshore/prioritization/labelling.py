@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,11 +24,12 @@ def labelled(snapshot: facts.Snapshot, modelled: Modelled, risk: Risk) -> dict[s
     """Return the columns label, due and due_rule; deadlines only of obligations that the scope switches on."""
     known = label_facts(modelled, risk, snapshot.policy)
     found = labels.label(known, snapshot.policy)
-    text = [
-        f"{name}, decided by {fact}" if fact and " or " in name else name
-        for name, fact in zip(found.column("label").to_pylist(), found.column("settled_by").to_pylist(), strict=True)
-    ]
-    return {"label": text, **_deadlines(snapshot, modelled, known)}
+    import pyarrow.compute as pc
+
+    name, fact = found.column("label"), found.column("settled_by")
+    open_fact = pc.and_(pc.not_equal(pc.fill_null(fact, ""), ""), pc.match_substring(name, " or "))
+    both = pc.binary_join_element_wise(name, fact, ", decided by ")
+    return {"label": pc.if_else(open_fact, both, name), **_deadlines(snapshot, modelled, known)}
 
 
 def label_facts(modelled: Modelled, risk: Risk, policy: Policy) -> pa.Table:
@@ -81,38 +81,40 @@ def _impact(modelled: Modelled, risk: Risk, policy: Policy) -> list[str]:
         [_IMPACTS.index(labels.human_impact(policy, one.tier, one.safety, one.mission)) for one in services]
     )
     worst = np.where(risk.services_of, ranks[None, :], 0).max(axis=1, initial=0)
-    return [_IMPACTS[rank] for rank in worst]
+    return list(np.array(_IMPACTS, dtype=object)[worst])
 
 
 def _deadlines(snapshot: facts.Snapshot, modelled: Modelled, known: pa.Table) -> dict[str, Any]:
-    count = known.num_rows
-    dates: list[date | None] = [None] * count
-    rules = [""] * count
-    for obligation in snapshot.scope.obligations:
-        applies = _applies(obligation.applies_to, modelled)
-        found = labels.due(obligation.name, known, snapshot.policy)
-        columns = (found.column("due").to_pylist(), found.column("due_rule").to_pylist())
-        for row, (day, rule) in enumerate(zip(*columns, strict=True)):
-            before = dates[row]
-            if day is not None and applies[row] and (before is None or day < before):
-                dates[row], rules[row] = day, rule
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    return {"due": pa.array(dates, pa.date32()), "due_rule": rules}
+    count = known.num_rows
+    dates: Any = pa.nulls(count, pa.date32())
+    rules: Any = pa.array(np.full(count, ""), pa.string())
+    for obligation in snapshot.scope.obligations:
+        applies = pa.array(_applies(obligation.applies_to, modelled))
+        found = labels.due(obligation.name, known, snapshot.policy)
+        day, rule = found.column("due"), found.column("due_rule")
+        earlier = pc.or_(pc.is_null(dates), pc.fill_null(pc.less(day, dates), False))
+        better = pc.and_(pc.and_(pc.is_valid(day), applies), earlier)
+        dates, rules = pc.if_else(better, day, dates), pc.if_else(better, rule, rules)
+    return {"due": dates, "due_rule": rules}
 
 
 def _applies(where: str, modelled: Modelled) -> NDArray[np.bool_]:
     """Return which exposures an obligation speaks of: all, those of a zone, or of a service's assets."""
+    import pyarrow.compute as pc
+
     context = modelled.context
-    assets = context.exposures.column("asset").to_pylist()
+    assets = context.exposures.column("asset").to_numpy()
     if where == "all":
         return np.ones(len(assets), np.bool_)
     kind, _, name = where.partition(":")
     if kind == "zone":
-        columns = (context.assets.column(one).to_pylist() for one in ("asset", "zone"))
-        chosen = {asset for asset, zone in zip(*columns, strict=True) if zone == name}
+        inside = np.asarray(pc.equal(context.assets.column("zone"), name), np.bool_)
+        chosen = context.assets.column("asset").to_numpy()[inside]
     else:
         numbers = [number for number, one in enumerate(context.services) if one.name == (name or kind)]
-        columns = (context.members.column(one).to_pylist() for one in ("number", "asset"))
-        chosen = {asset for number, asset in zip(*columns, strict=True) if number in numbers}
-    return np.array([asset in chosen for asset in assets], np.bool_)
+        inside = np.isin(context.members.column("number").to_numpy(), numbers)
+        chosen = context.members.column("asset").to_numpy()[inside]
+    return np.isin(assets, chosen)

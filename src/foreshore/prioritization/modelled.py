@@ -72,9 +72,10 @@ def _doubt(
     snapshot: facts.Snapshot, context: Context, dismissed: dict[int, facts.Decision]
 ) -> NDArray[np.float64]:
     """Return by what a test's or a person's word multiplies the chance of each exposure."""
-    refuted = set(snapshot.sql(_REFUTED).column("exposure").to_pylist())
-    keys = context.exposures.column("exposure").to_pylist()
-    return np.array([0.0 if key in dismissed else REFUTED if key in refuted else 1.0 for key in keys])
+    refuted = snapshot.sql(_REFUTED).column("exposure").to_numpy()
+    keys = context.exposures.column("exposure").to_numpy()
+    doubt = np.where(np.isin(keys, refuted), REFUTED, 1.0)
+    return np.where(np.isin(keys, np.array(sorted(dismissed), np.int64)), 0.0, doubt)
 
 
 def attackers_of(scope: facts.Scope, policy: Policy) -> tuple[facts.Attacker, ...]:

@@ -9,7 +9,9 @@ scope's rules, and last the prior of the kind of places, as one shared draw for 
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -116,12 +118,10 @@ def network(context: Context, scope: facts.Scope) -> Network:
     raw = list(_raw_rules(context, scope))
     targets = _targets(context, raw, places, place_of)
     claims = context.assets.column("internet").to_pylist()
-    codes: dict[tuple[int, bytes, str], int] = {}
-    packed = np.packbits(targets, axis=0).T if len(raw) else np.zeros((len(claims), 0), np.uint8)
-    group_of = np.empty(len(claims), np.int64)
-    for number, claim in enumerate(claims):
-        code = (int(place_of[number]), packed[number].tobytes(), str(claim))
-        group_of[number] = codes.setdefault(code, len(codes))
+    words = np.array([str(claim) for claim in claims], dtype=object)
+    _, said = np.unique(words.astype(str), return_inverse=True)
+    alike = np.concatenate([np.stack([place_of, said.astype(np.int64)]), _codes(targets)])
+    group_of, first = numbered(alike)
     members = [np.unique(group_of[row]) for row in targets]
     rules = tuple(
         Rule(
@@ -138,24 +138,76 @@ def network(context: Context, scope: facts.Scope) -> Network:
     ruled = frozenset(one[7] for one in raw if one[8])
     return Network(
         places=places, place_of=place_of, group_of=group_of,
-        group_place=np.array([code[0] for code in codes], np.int64),
-        group_claim=tuple(code[2] for code in codes),
+        group_place=place_of[first], group_claim=tuple(words[first].tolist()),
         rules=rules, ruled_sites=ruled, evidence=_evidence(context, places),
     )  # fmt: skip
 
 
+def numbered(columns: NDArray[np.int64]) -> tuple[Ints, Ints]:
+    """Number the distinct columns of a matrix as they first appear; return numbers, and where each first is."""
+    code = np.zeros(columns.shape[1], np.int64)
+    for row in columns:
+        values, place = np.unique(row, return_inverse=True)
+        _, code = np.unique(code * len(values) + place, return_inverse=True)
+    _, first = np.unique(code, return_index=True)
+    rank = np.empty(len(first), np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    return rank[code], np.sort(first).astype(np.int64)
+
+
+def _codes(targets: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Pack each asset's row of answers, one for each rule, into whole numbers: words by assets."""
+    packed = np.packbits(targets, axis=0)
+    padded = np.zeros((-(-len(packed) // 8) * 8, targets.shape[1]), np.uint8)
+    padded[: len(packed)] = packed
+    return np.ascontiguousarray(padded.T).view(np.int64).T
+
+
 def answer(net: Network, wanted: set[tuple[int, int]], scope: facts.Scope, policy: Policy) -> Reach:
     """Answer for every (asset index, port) of `wanted` from every place; port 0 is "some port"."""
-    endpoints: dict[tuple[int, int, str], int] = {}
-    seen: dict[int, tuple[tuple[int, bool, str], ...]] = {}
-    for asset, port in sorted(wanted):
-        evidence = net.evidence.get((asset, port), ())
-        key = (int(net.group_of[asset]), port, signature(evidence))
-        seen[endpoints.setdefault(key, len(endpoints))] = evidence
+    pairs = np.array(sorted(wanted), np.int64).reshape(-1, 2)
+    return answered(net, pairs[:, 0], pairs[:, 1], scope, policy)[0]
+
+
+_PORTS = 1 << 20  # more than there are ports
+
+
+def answered(
+    net: Network, assets: Ints, ports: Ints, scope: facts.Scope, policy: Policy
+) -> tuple[Reach, Ints]:
+    """Answer for pairs of asset index and port, from every place; also return each pair's endpoint."""
+    pairs, inverse = np.unique(assets * _PORTS + ports, return_inverse=True)
+    asset, port = pairs // _PORTS, pairs % _PORTS
+    signatures: dict[str, int] = {"": 0}
+    code = np.zeros(len(pairs), np.int64)
+    known: dict[int, tuple[tuple[int, bool, str], ...]] = {}
+    if net.evidence:
+        shown = np.array([one * _PORTS + number for one, number in net.evidence], np.int64)
+        for place in np.flatnonzero(np.isin(pairs, shown)).tolist():
+            known[place] = net.evidence[int(asset[place]), int(port[place])]
+            code[place] = signatures.setdefault(signature(known[place]), len(signatures))
+    endpoint, first = numbered(np.stack([net.group_of[asset], port, code]))
+    texts = list(signatures)
+    endpoints = {
+        (int(net.group_of[asset[one]]), int(port[one]), texts[code[one]]): number
+        for number, one in enumerate(first.tolist())
+    }
+    seen = {int(endpoint[place]): evidence for place, evidence in known.items()}
+    found = _answers(net, endpoints, seen, scope)
+    return found, endpoint[inverse.reshape(-1)]
+
+
+def _answers(
+    net: Network,
+    endpoints: dict[tuple[int, int, str], int],
+    seen: dict[int, tuple[tuple[int, bool, str], ...]],
+    scope: facts.Scope,
+) -> Reach:
+    """Answer from every place to every endpoint; `seen` is the evidence of those that have any."""
     rows = _Rows()
     for (group, port, _), endpoint in endpoints.items():
         for place in range(len(net.places)):
-            _one(net, scope, rows, (place, group, port, endpoint), seen[endpoint])
+            _one(net, scope, rows, (place, group, port, endpoint), seen.get(endpoint, ()))
     arrays = [np.array(one, np.int64) for one in (rows.source, rows.target, rows.answer, rows.prior)]
     return Reach(
         places=net.places, place_of=net.place_of, group_of=net.group_of, endpoint_of=endpoints,
@@ -274,15 +326,25 @@ def _private(net: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
 
 
 def _kind(addresses: list[str]) -> str:
-    nets = []
-    for text in addresses:
-        try:
-            nets.append(ipaddress.ip_network(text))
-        except ValueError:
-            continue
-    if not nets:
+    kinds = {_kind_of(text) for text in addresses}
+    return "public" if "public" in kinds else "private" if "private" in kinds else "none"
+
+
+# Private ranges are, but for one, at least as wide as 256 addresses.
+_WIDE = re.compile(r"(?!192\.0\.0\.|255\.255\.255\.)(\d{1,3}\.\d{1,3}\.\d{1,3})\.(?:0|[1-9]\d?|1\d\d|2[0-4]\d|25[0-5])")
+
+
+def _kind_of(text: str) -> str:
+    wide = _WIDE.fullmatch(text)
+    return _network_kind(f"{wide[1]}.0" if wide else text)
+
+
+@cache
+def _network_kind(text: str) -> str:
+    try:
+        return "private" if _private(ipaddress.ip_network(text)) else "public"
+    except ValueError:
         return "none"
-    return "public" if any(not _private(net) for net in nets) else "private"
 
 
 # order, source end, target end, port ranges, allowed, told by, note, site, is a firewall's
@@ -322,7 +384,7 @@ def _targets(
     count = context.assets.num_rows
     owner, values = _ipv4(context)
     sites = np.array(context.assets.column("site").to_pylist(), dtype=object)
-    ids = context.assets.column("asset").to_pylist()
+    ids = np.asarray(context.assets.column("asset").to_numpy(), np.int64)
     names = {place.name: number for number, place in enumerate(places)}
     result = np.zeros((len(raw), count), np.bool_)
     for number, rule in enumerate(raw):
@@ -332,7 +394,7 @@ def _targets(
         elif kind == "zone":
             result[number] = place_of == names.get(value, -1)
         elif kind == "asset":
-            result[number] = np.array(ids) == int(value)
+            result[number] = ids == int(value)
         elif kind == "network":
             net = ipaddress.ip_network(value, strict=False)
             if net.version == 4:
@@ -382,12 +444,16 @@ def _evidence(
     context: Context, places: tuple[Place, ...]
 ) -> dict[tuple[int, int], tuple[tuple[int, bool, str], ...]]:
     """Return, by asset index and port, from where it was seen open or not."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     names = {place.name: number for number, place in enumerate(places)}
     index = {asset: number for number, asset in enumerate(context.assets.column("asset").to_pylist())}
     found: dict[tuple[int, int], dict[int, tuple[int, bool, str]]] = {}
-    for row in context.ports.to_pylist():
-        place, asset = names.get(row["vantage"]), index.get(row["asset"])
-        if place is None or asset is None:
+    placed = context.ports.filter(pc.is_in(context.ports.column("vantage"), value_set=pa.array(list(names))))
+    for row in placed.to_pylist():
+        place, asset = names[row["vantage"]], index.get(row["asset"])
+        if asset is None:
             continue
         ties = found.setdefault((asset, row["port"]), {})
         ties[place] = (place, row["state"] == "open", row["source"])

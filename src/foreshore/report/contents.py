@@ -129,6 +129,7 @@ def _exposure(row: dict[str, Any], as_of: datetime) -> dict[str, Any]:
         "due": row["due"],
         "due_rule": figures.short(row["due_rule"], 120),
         "contribution": {"mean": row["contribution"], "low": row["low"], "high": row["high"]},
+        "sampling_error": row["sampling_error"],
         "best_path": row["best_path"],
         "severity": facts.SEVERITIES[row["severity"]] if row["severity"] is not None else "",
         "cvss": row["cvss"],

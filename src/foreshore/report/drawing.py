@@ -61,6 +61,8 @@ def ticks(end: float) -> list[dict[str, Any]]:
 def span(service: dict[str, Any], end: float) -> dict[str, float | None]:
     """Return where the parts of a service's interval lie, in percent of the scale; None is not drawn."""
     names = ("probability", "low", "high", "best_case", "worst_case")
+    if not service["possible"]:
+        return dict.fromkeys(names)
     return {
         name: None if service[name] is None else round(100 * min(service[name] / end, 1.0), 2) for name in names
     }

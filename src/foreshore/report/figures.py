@@ -22,20 +22,31 @@ def percent(value: float | None) -> str:
     return f"{100 * min(value, 1.0):.0f} %"
 
 
-def interval(low: float | None, high: float | None) -> str:
-    """Write a range of probabilities or shares, such as “4.1 to 12 %”."""
-    if low is None or high is None:
-        return "–"
-    first, last = percent(low), percent(high)
-    return first if first == last else f"{first.removesuffix(' %')} to {last}"
+def interval(low: float | None, high: float | None, floor: float | None = None) -> str:
+    """Write a range that came from simulated years, such as “4.1 to 12 %”.
+
+    An end without a hit is “< floor”, never a bare zero.
+    """
+    return _range(low, high, floor, " to ")
 
 
-def between(low: float | None, high: float | None) -> str:
+def between(low: float | None, high: float | None, floor: float | None = None) -> str:
     """Write a range as part of a sentence, such as “between 4.1 and 12 %”."""
     if low is None or high is None:
-        return "range unknown"
-    first, last = percent(low), percent(high)
-    return f"about {first}" if first == last else f"between {first.removesuffix(' %')} and {last}"
+        return "in an unknown range"
+    text = _range(low, high, floor, " and ")
+    return f"between {text}" if " and " in text else f"about {text}"
+
+
+def _range(low: float | None, high: float | None, floor: float | None, joint: str) -> str:
+    if low is None or high is None:
+        return "–"
+    first, last = (_least(floor) if one <= 0 else percent(one) for one in (low, high))
+    return first if first == last else f"{first.removesuffix(' %')}{joint}{last}"
+
+
+def _least(floor: float | None) -> str:
+    return f"< {percent(floor).removeprefix('< ')}" if floor else "< 0.05 %"
 
 
 def chance(value: float | None, error: float | None, *, possible: bool) -> str:
@@ -46,12 +57,17 @@ def chance(value: float | None, error: float | None, *, possible: bool) -> str:
         return percent(value)
     if not possible:
         return "no path known"
-    return f"< {percent(error).removeprefix('< ')}" if error else "< 0.05 %"
+    return _least(error)
 
 
 def number(value: float | None) -> str:
     """Write a count or sum with thin groups of three digits."""
     return "–" if value is None else f"{value:,.0f}".replace(",", " ")  # noqa: RUF001
+
+
+def rate(value: float | None) -> str:
+    """Write a number of events a year, with three digits at most."""
+    return "–" if value is None else f"{value:.3g}"
 
 
 def hours(value: float | None) -> str:
@@ -89,6 +105,11 @@ def old(value: datetime | None, now: datetime, limit: int = DAYS_OLD) -> bool:
 def plural(count: float, one: str, many: str = "") -> str:
     """Write a count with its noun, such as “1 exposure” or “12 exposures”."""
     return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def change(value: int) -> str:
+    """Write a difference with its sign, or a dash where there is none."""
+    return f"{'+' if value > 0 else '−'}{number(abs(value))}" if value else "–"  # noqa: RUF001
 
 
 def few(names: list[str], most: int = 3) -> str:

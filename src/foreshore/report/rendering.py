@@ -15,9 +15,11 @@ _FILTERS = {
     "percent": figures.percent,
     "number": figures.number,
     "hours": figures.hours,
+    "rate": figures.rate,
     "day": figures.day,
     "moment": figures.moment,
     "few": figures.few,
+    "change": figures.change,
     "short": figures.short,
     "md": safe.markdown,
 }

@@ -29,7 +29,7 @@ def _matters(content: dict[str, Any]) -> str:
     top = worst[0]
     return (
         f"{words}; most is at stake for {top['name']}, which an attacker harms in "
-        f"{top['chance_text']} of simulated years (likely {figures.between(top['low'], top['high'])})."
+        f"{top['chance_text']} of simulated years (likely {figures.between(top['low'], top['high'], top['sampling_error'])})."
     )
 
 

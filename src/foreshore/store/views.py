@@ -8,8 +8,9 @@
   ids that have an alias have a row, so `LEFT JOIN asset_now USING (asset)` and then
   `coalesce(canonical, asset)`; the macros `canonical_asset(id)` and `canonical_exposure(id)` do both.
 
-An id with several successors goes to the smallest of the ends it reaches; ids that only point at
-each other go to the smallest of them. So every answer is defined, whatever the alias tables hold.
+Of the aliases of one id the latest written (by `generation`) is in force, and one that points at
+itself sets the id free again, as a split does. Ids that only point at each other go to the smallest
+of them. So every answer is defined, whatever the alias tables hold.
 """
 
 from __future__ import annotations
@@ -54,13 +55,16 @@ def _select(name: str, wanted: list[tuple[str, str]], present: Mapping[str, str]
 def resolved(column: str, table: str) -> str:
     """The query that follows the chains of the alias table `table` to their ends."""
     return f"""
-        WITH RECURSIVE reached(start, place) AS (
-            SELECT DISTINCT old, new FROM {table} WHERE old <> new
+        WITH RECURSIVE latest AS MATERIALIZED (
+            SELECT old, arg_max(new, generation) AS new FROM {table} GROUP BY old
+        ), moved AS (SELECT old, new FROM latest WHERE old <> new
+        ), reached(start, place) AS (
+            SELECT old, new FROM moved
             UNION
-            SELECT r.start, a.new FROM reached r JOIN {table} a ON a.old = r.place AND a.old <> a.new
+            SELECT r.start, a.new FROM reached r JOIN moved a ON a.old = r.place
         ), ends AS (
             SELECT start, min(place) AS smallest,
-                   min(place) FILTER (WHERE place NOT IN (SELECT old FROM {table} WHERE old <> new)) AS last
+                   min(place) FILTER (WHERE place NOT IN (SELECT old FROM moved)) AS last
             FROM reached GROUP BY start
         )
         SELECT start AS {column}, coalesce(last, smallest) AS canonical FROM ends

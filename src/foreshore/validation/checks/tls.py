@@ -66,10 +66,10 @@ def _offered(plan: Plan, guard: Guard) -> Verdict:
     for version, suites in _OFFERS[plan.claim]:
         answer = _ask(plan, guard, version, suites)
         answers.append(answer)
-        if answer.kind == "hello" and answer.suite in suites and answer.version <= version:
+        if answer.suite in suites and _accepted(answer, version):
             taken = hello.VERSIONS.get(answer.version, hex(answer.version))
             return Verdict("confirmed", f"the server takes {what} ({taken}, suite 0x{answer.suite:04X})")
-    odd = next((one for one in answers if not _declined(one)), None)
+    odd = next((one for one in answers if not (_declined(one) or one.suite)), None)
     if odd is not None:
         return Verdict("inconclusive", f"offered only {what}, {odd.said}")
     control = _ask(plan, guard, hello.TLS13, (*hello.NEW, *hello.OLD))
@@ -79,6 +79,11 @@ def _offered(plan: Plan, guard: Guard) -> Verdict:
         )
     taken = hello.VERSIONS.get(control.version, hex(control.version))
     return Verdict("refuted", f"offered only {what}, {answers[0].said}; it takes {taken}")
+
+
+def _accepted(answer: Answer, version: int) -> bool:
+    """An old version has to be taken as such; for a weak cipher any version will do."""
+    return answer.kind == "hello" and (answer.version == version or hello.TLS12 == version >= answer.version)
 
 
 def _declined(answer: Answer) -> bool:

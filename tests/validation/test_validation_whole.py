@@ -1,0 +1,148 @@
+"""From an unknown, by an approved test through the guard, to an answer in the next cycle."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from foreshore import decisions
+from foreshore.cycle import running, taking
+from foreshore.cycle.validating import JOURNAL, validate
+from foreshore.errors import UsageError
+from foreshore.store import open_lake, serving
+from foreshore.validation import evidence, journal
+from foreshore.validation.guard import Limits
+from foreshore.workspace import Workspace
+
+pytestmark = pytest.mark.slow
+FAST = Limits(per_target=1e6, per_target_burst=1e6, overall=1e6, overall_burst=1e6)
+SCOPE = """
+organization: Example Stores
+zones:
+  lab: {{site: main, networks: [127.0.0.0/8]}}
+services:
+  - {{name: Card payments, impact: {{tier: 4}}, assets: ["name:*"]}}
+attackers:
+  - {{name: insider, enters: [lab], attacks_per_year: {{low: 2, likely: 12, high: 50}}}}
+targets:
+  - {{what: 127.0.0.1, ports: [{port}, {closed}]}}
+"""
+
+
+@pytest.fixture
+def ports() -> Iterator[tuple[int, int, int]]:
+    """A port that listens, one that is closed, and one that is not among the targets."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as held, socket.socket() as other:
+        for one in (held, other):
+            one.bind(("127.0.0.1", 0))
+        found = [int(one.getsockname()[1]) for one in (server, held, other)]
+        yield found[0], found[1], found[2]
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, ports: tuple[int, int, int]) -> Workspace:
+    """A workspace with one host and a weakness on each port, after a cycle; nothing is approved yet."""
+    made = Workspace.create(tmp_path / "ws", seed=3)
+    named = [("CVE-2024-1001", ports[0]), ("CVE-2024-1002", ports[1]), ("CVE-2024-1003", ports[2])]
+    findings = [
+        {"asset": "web-01.example.com", "ip": "127.0.0.1", "cve": cve, "severity": "critical", "port": port,
+         "protocol": "tcp", "title": f"Remote code execution {cve}",
+         "cvss_vector": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}
+        for cve, port in named
+    ]  # fmt: skip
+    report = tmp_path / "report.json"
+    report.write_text(json.dumps(findings))
+    made.scope_file.write_text(SCOPE.format(port=ports[0], closed=ports[1]))
+    assert not [one.error for one in taking.take(made, [report], site="main").errors]
+    running.run(made)
+    return made
+
+
+def answers(workspace: Workspace) -> dict[str, tuple[str, str]]:
+    connection = serving.connect(workspace)
+    try:
+        rows = connection.execute("select weakness, reachable, reach_fact from exposures").fetchall()
+    finally:
+        connection.close()
+    return {weakness: (reachable, fact) for weakness, reachable, fact in rows}
+
+
+def approve(workspace: Workspace) -> None:
+    with decisions.open(workspace) as opened:
+        current = opened.current_scope()
+        assert current is not None
+        opened.approve_targets(current.written.targets, because="our own machine", author="tests")
+
+
+def by_target(rows: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    return {int(one["target"].rpartition(":")[2]): one for one in rows}
+
+
+def test_an_unknown_becomes_known_by_an_approved_test(workspace: Workspace, ports: tuple[int, int, int]) -> None:
+    opened, closed, unlisted = ports
+    assert {answer for answer, _ in answers(workspace).values()} == {"unknown"}
+
+    # Written in scope.yaml but not approved: everything is refused, and written down.
+    before = by_target(validate(workspace, run=True, vantage="lab", limits=FAST))
+    assert set(before) == set(ports)
+    assert {(one["outcome"], one["allowed"][:3]) for one in before.values()} == {("not_run", "no:")}
+    log = workspace.root / JOURNAL
+    assert [one["what"] for one in journal.entries(log)] == ["refused"] * 3
+
+    approve(workspace)
+    shown = by_target(validate(workspace, vantage="lab"))
+    assert {port: one["allowed"] for port, one in shown.items() if port != unlisted} == {opened: "yes", closed: "yes"}
+    assert "not among the approved ports" in shown[unlisted]["allowed"]
+    ran = by_target(validate(workspace, run=True, vantage="lab", limits=FAST))
+    assert {port: one["outcome"] for port, one in ran.items()} == {
+        opened: "confirmed", closed: "refuted", unlisted: "not_run",
+    }  # fmt: skip
+    # What was answered is not asked again, even before the next cycle.
+    assert set(by_target(validate(workspace, vantage="lab"))) == {unlisted}
+
+    running.run(workspace)
+    found = answers(workspace)
+    assert found["CVE-2024-1001"] == ("yes", "seen open from lab")
+    assert found["CVE-2024-1002"][0] == "no"
+    assert found["CVE-2024-1003"][0] == "unknown"
+    kept(workspace)
+
+
+def kept(workspace: Workspace) -> None:
+    """The run, its verdicts and its receipt are there, and the receipt names the journal's last line."""
+    with open_lake(workspace, read_only=True) as lake:
+        run = lake.sql("select run, job, vantage, coverage from runs where source = 'foreshore validate'").to_pylist()
+        verdicts = lake.sql("select run, outcome, vantage from verdicts order by outcome").to_pylist()
+        assert evidence.standing(lake).num_rows == 0  # reach verdicts are about ports, not exposures
+    assert [one["vantage"] for one in run] == ["lab"]
+    assert {one["run"] for one in verdicts} == {run[0]["run"]}
+    with decisions.open(workspace) as opened:
+        receipt = opened.receipt(run[0]["job"])
+        assert opened.audit_verify() is None
+    assert receipt is not None
+    log = journal.Journal(workspace.root / JOURNAL)
+    assert receipt.detail["journal"] == log.head
+    assert journal.broken(log.path) == 0
+
+
+def test_the_stop_file_stops_everything(workspace: Workspace) -> None:
+    approve(workspace)
+    (workspace.root / "STOP").touch()
+    rows = validate(workspace, run=True, vantage="lab", limits=FAST)
+    assert {one["outcome"] for one in rows} == {"not_run"}
+    assert all("stop file" in one["allowed"] for one in rows)
+
+
+def test_no_reach_test_without_a_place_and_no_unheard_of_place(workspace: Workspace) -> None:
+    approve(workspace)
+    rows = validate(workspace, run=True, limits=FAST)
+    assert rows
+    assert {one["outcome"] for one in rows} == {"not_run"}
+    assert any("--from-zone" in one["allowed"] for one in rows)
+    with pytest.raises(UsageError, match="no zone nowhere"):
+        validate(workspace, vantage="nowhere")
