@@ -80,18 +80,14 @@ def test_trivy_writes_one_file_an_image_into_a_folder(tmp_path: Path) -> None:
     assert sum(one.findings for one in inspection.inspect(files)) == 500
 
 
-@pytest.mark.parametrize(
-    ("format", "findings", "hosts"), [("pdf", 10, 1), ("nessus", 0, 1), ("nessus", 5, 0)]
-)
+@pytest.mark.parametrize(("format", "findings", "hosts"), [("pdf", 10, 1), ("nessus", 0, 1), ("nessus", 5, 0)])
 def test_a_wrong_wish_is_refused_with_a_hint(tmp_path: Path, format: str, findings: int, hosts: int) -> None:
     with pytest.raises(UsageError) as caught:
         write_bulk(tmp_path / "large", format, findings, hosts=hosts)
     assert caught.value.hint
 
 
-def test_the_command_writes_a_company_or_a_large_report(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_writes_a_company_or_a_large_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path / "stores"), "--today", "2026-03-02"]) == 0
     assert (tmp_path / "stores" / "scope.yaml").is_file()
     assert main([str(tmp_path / "big.csv"), "--format", "generic", "--findings", "100"]) == 0

@@ -31,8 +31,8 @@ def _exploited(kinds: set[str]) -> bool:
 
 
 def _all(made: Company) -> list[Flaw]:
-    holders = (*made.hosts, *made.images, *made.repositories)
-    return [flaw for holder in holders for flaw in holder.flaws]
+    held = [thing.flaws for thing in (*made.images, *made.repositories)]
+    return [flaw for flaws in (*held, *(host.flaws for host in made.hosts)) for flaw in flaws]
 
 
 @pytest.mark.parametrize("seed", [7, 1, 2024])
@@ -61,9 +61,7 @@ def test_what_falls_for_want_of_an_exploit_has_none(known: dict[str, set[str]]) 
     assert not [moved.weakness for moved in told if "kev" in known[moved.weakness]]
 
 
-def test_attacked_weaknesses_face_the_internet_only_where_planted(
-    stores: Company, known: dict[str, set[str]]
-) -> None:
+def test_attacked_weaknesses_face_the_internet_only_where_planted(stores: Company, known: dict[str, set[str]]) -> None:
     def open_to_all(host: Host, flaw: Flaw) -> bool:
         ports = {port.number for port in host.ports}
         return flaw.port in ports and network.reaches(host.site, "internet", host.ip, flaw.port)
@@ -103,9 +101,7 @@ def test_images_belong_to_the_services_that_run_them(stores: Company) -> None:
         names = [image.reference for image in stores.images if image.name.startswith(f"{folder}/")]
         assert names
         for name in names:
-            homes = {
-                each for each, globs in patterns.items() for glob in globs if fnmatch.fnmatchcase(name, glob)
-            }
+            homes = {each for each, globs in patterns.items() for glob in globs if fnmatch.fnmatchcase(name, glob)}
             assert homes == {service}, name
 
 

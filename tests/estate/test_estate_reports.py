@@ -41,9 +41,7 @@ def _named(files: tuple[ReportFile, ...], site: str, name: str) -> Path:
 def _nessus(path: Path) -> dict[str, set[str]]:
     """Weaknesses by host."""
     root = ElementTree.parse(path).getroot()
-    return {
-        str(host.get("name")): {str(cve.text) for cve in host.iter("cve")} for host in root.iter("ReportHost")
-    }
+    return {str(host.get("name")): {str(cve.text) for cve in host.iter("cve")} for host in root.iter("ReportHost")}
 
 
 def test_the_same_seed_and_day_write_the_same_bytes(demo: DemoFiles, tmp_path: Path) -> None:
@@ -117,9 +115,7 @@ def test_only_full_scans_prove_what_they_covered(demo: DemoFiles) -> None:
 def test_a_filtered_export_holds_only_what_is_severe_and_a_delta_only_what_is_new(demo: DemoFiles) -> None:
     assert demo.filtered is not None
     assert demo.delta is not None
-    severities = {
-        item.get("severity") for item in ElementTree.parse(demo.filtered.path).getroot().iter("ReportItem")
-    }
+    severities = {item.get("severity") for item in ElementTree.parse(demo.filtered.path).getroot().iter("ReportItem")}
     assert severities == {"3", "4"}
     new = _nessus(demo.delta.path)
     assert new == {demo.company.by_name[host].fqdn: {cve} for host, cve, _ in truth.NEW}

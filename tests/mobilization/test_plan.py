@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from foreshore.mobilization.plan import choose
 
 
 def action(key: int, exposures: Sequence[int], hours: float = 1.0, team: str = "a") -> Action:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"exposure": one, "asset": one, "treatment": "act_now", "due": None, "due_rule": "", "leads_to": []}
         for one in exposures
     ]

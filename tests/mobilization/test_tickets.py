@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from foreshore.mobilization import tickets, versions
 from foreshore.mobilization.actions import Action
+from foreshore.query import safe
 
 
 def ticket(**more: Any) -> Action:
@@ -42,7 +43,7 @@ def test_a_ticket_says_everything_in_its_order() -> None:
 
 @given(st.text(max_size=60))
 def test_text_from_reports_stays_text_in_markdown(text: str) -> None:
-    safe = tickets.safe_markdown(text)
+    safe = safe.markdown(text)
     assert "\n" not in safe
     assert "<" not in safe.replace("\\<", "")
     assert "](" not in safe

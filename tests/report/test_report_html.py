@@ -273,11 +273,14 @@ def test_nothing_is_open(workspace: Workspace, finish: Finish, tmp_path: Path) -
 
 
 def test_old_sources_and_missing_feeds_are_said(finished: Workspace, tmp_path: Path) -> None:
-    covered = section(page(finished, tmp_path), "covered")
-    assert "trivy hq office 1 4 – 2025-06-01 273 days · old" in covered
-    assert "nessus hq office 1 30 – 2026-02-25 4 days" in covered
-    assert "No EPSS was read" in covered
-    assert "No KEV was read" not in covered
+    tree = page(finished, tmp_path)
+    rows = [[text(cell) for cell in row] for row in tree.xpath("//section[@id='covered']//table[1]/tbody/tr")]
+    assert ["nessus", "hq", "office", "1", "30", "–", "2026-02-25", "4 days"] in rows
+    assert ["trivy", "hq", "office", "1", "4", "–", "2025-06-01", "273 days · old"] in rows
+    assert ["kev", "2026-02-28", "1 day", "2026-02-28"] in rows
+    covered = section(tree, "covered")
+    assert "No EPSS scores were read: how likely each weakness is to be tried is unknown here." in covered
+    assert "No KEV list" not in covered
 
 
 def test_one_question_gathers_all_that_it_decides(
@@ -300,12 +303,17 @@ def test_the_same_cycle_gives_the_same_file(finished: Workspace, tmp_path: Path)
     assert writing.write(finished, "html", tmp_path / "b.html").read_bytes() == first
 
 
-def test_a_decision_since_the_cycle_moves_its_exposure_and_is_told(finished: Workspace, tmp_path: Path) -> None:
+def test_a_decision_since_the_cycle_moves_its_exposure_and_is_told(
+    workspace: Workspace, finish: Finish, made: SimpleNamespace, tmp_path: Path
+) -> None:
     from foreshore import decisions
 
-    with decisions.open(finished) as opened:
+    finish(5, [made.exposure(key, key, "act_now") for key in range(1, 5)])
+    with decisions.open(workspace) as opened:
         opened.decide([2], "false_positive", because="the fix is backported", author="analyst")
-    tree = page(finished, tmp_path)
+    tree = page(workspace, tmp_path)
     counts = [_count(row.xpath("td[1]")[0]) for row in tree.xpath("//section[@id='treatments']//tbody/tr")]
-    assert sum(counts) == _count(tree.xpath("//*[@id='open-total']")[0]) == 22
-    assert "decision made or withdrawn after this cycle" in text(tree.xpath("//main")[0])
+    assert sum(counts) == _count(tree.xpath("//*[@id='open-total']")[0]) == 3
+    assert "1 exposure had a decision made or withdrawn after this cycle" in text(tree.xpath("//main")[0])
+    assert "people dismissed 1: 1 false positive" in section(tree, "treatments")
+    assert "host-2.example.com" not in section(tree, "exposures")

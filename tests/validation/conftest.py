@@ -32,10 +32,9 @@ def guarded(tmp_path: Path) -> Guarded:
 
     def make(targets: tuple[facts.Target, ...] = (facts.Target("127.0.0.1"),), **fields: object) -> Guard:
         own = fields.pop("own", ())
-        settings: dict[str, object] = {"limits": FAST, **fields}
-        return Guard(
-            Permits(targets, own), tmp_path / "STOP", Journal(tmp_path / "journal.jsonl"), **settings  # type: ignore[arg-type]
-        )  # fmt: skip
+        kept = Journal(tmp_path / "journal.jsonl")
+        settings: dict[str, object] = {"limits": FAST, "journal": kept, **fields}
+        return Guard(Permits(targets, own), tmp_path / "STOP", **settings)  # type: ignore[arg-type]
 
     return make
 

@@ -126,10 +126,13 @@ def test_a_small_key_and_a_valid_date(guarded: Guarded, certificate: Any, tls_se
     assert asked(tls.PLUGIN, guard, "expired", port).outcome == "refuted"
 
 
-@pytest.mark.parametrize("greeting", [b"SSH-2.0-Example\r\n", b"", b"\x15\x03\x01\x00\x02\x02\x28", b"\x16\x03\x01\xff\xff"])
+@pytest.mark.parametrize(
+    "greeting", [b"SSH-2.0-Example\r\n", b"", b"\x15\x03\x01\x00\x02\x02\x28", b"\x16\x03\x01\xff\xff"]
+)
 @pytest.mark.parametrize("claim", ["tls1.0", "expired", "untrusted"])
 def test_what_is_no_tls_server_tells_nothing(guarded: Guarded, greeting: bytes, claim: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
+
         def greet() -> None:
             for _ in range(2):
                 try:
@@ -162,6 +165,8 @@ def test_an_answer_is_read_however_it_is_cut(size: int, version: int, session: b
     body = version.to_bytes(2, "big") + b"r" * 32 + bytes([len(session)]) + session + b"\xc0\x14\x00"
     message = b"\x02" + len(body).to_bytes(3, "big") + body
     half = len(message) // 2
-    stream = b"".join(b"\x16\x03\x01" + len(part).to_bytes(2, "big") + part for part in (message[:half], message[half:]))
+    stream = b"".join(
+        b"\x16\x03\x01" + len(part).to_bytes(2, "big") + part for part in (message[:half], message[half:])
+    )
     blocks = iter([stream[at : at + size] for at in range(0, len(stream), size)])
     assert hello.read_answer(lambda: next(blocks, b"")) == hello.Answer("hello", version, 0xC014)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -158,7 +158,7 @@ def test_a_bucket_never_gives_more_than_its_size_and_rate(rate: float, size: flo
             bucket.take(now)
             given_out += 1
         assert given_out <= size + rate * (now - start) + 1e-6
-        assert bucket.wait(now + bucket.wait(now) + 1e-9) == 0
+        assert 0 <= bucket.wait(now) <= 1 / rate
 
 
 def test_the_stop_file_ends_waiting_within_a_slice(guarded: Guarded, tmp_path: Path) -> None:
@@ -204,19 +204,16 @@ def test_an_approval_that_ends_while_waiting_is_honoured(guarded: Guarded) -> No
 @pytest.mark.parametrize(
     ("limits", "word"),
     [
-        (Limits(connections=2), "connections"), (Limits(ports_per_target=2), "scan"), (Limits(seconds=0.5), "seconds"),
+        (Limits(connections=2), "connections"), (Limits(ports_per_target=2), "scan"), (Limits(seconds=5), "seconds"),
     ],
 )  # fmt: skip
 def test_budgets_end(guarded: Guarded, limits: Limits, word: str) -> None:
     clock = Clock()
-    slow = replace(limits, per_target=2, per_target_burst=2)
-    guard = guarded((NEAR,), dial=Dialled(), clock=clock, sleep=clock.sleep, limits=slow)
-    guard.open(ask(port=1)).close()
-    guard.open(ask(port=2)).close()
-    clock.now += 0.3
-    assert word in refused(guard, ask(port=3)) or word == "seconds"
-    if word == "seconds":
-        assert "over" in refused(guard, ask(port=4))
+    guard = guarded((NEAR,), dial=Dialled(), clock=clock, sleep=clock.sleep, limits=limits)
+    for port in (1, 2):
+        guard.open(ask(port=port)).close()
+    clock.now += 6 if word == "seconds" else 0
+    assert word in refused(guard, ask(port=3))
 
 
 def test_bytes_are_capped_on_a_line_and_over_a_run(guarded: Guarded) -> None:
@@ -226,10 +223,9 @@ def test_bytes_are_capped_on_a_line_and_over_a_run(guarded: Guarded) -> None:
             guard = guarded(limits=limits)
             with guard.open(ask("127.0.0.1", port)) as line:
                 accepted, _ = server.accept()
+                accepted.sendall(b"x" * 5000)
                 with accepted, pytest.raises(Refused, match="bytes"):
-                    accepted.sendall(b"x" * 5000)
-                    while line.receive():
-                        pass
+                    line.receive()
         assert "bytes" in guard_reason(guard, port)
 
 

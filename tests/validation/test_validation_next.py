@@ -30,7 +30,11 @@ def row(**changes: Any) -> dict[str, Any]:
 
 
 def test_exposures_behind_one_port_share_a_test_and_add_up() -> None:
-    rows = [row(), row(exposure=2, title="Another", moves=0.1), row(exposure=3, asset=11, addresses=["10.1.0.6"], moves=0.25)]
+    rows = [
+        row(),
+        row(exposure=2, title="Another", moves=0.1),
+        row(exposure=3, asset=11, addresses=["10.1.0.6"], moves=0.25),
+    ]
     found = stage.next_tests(rows, 10, scope=SCOPE)
     assert [(one.target, one.exposures) for one in found] == [("10.1.0.5:445", (1, 2)), ("10.1.0.6:445", (3,))]
     assert found[0].would_move == pytest.approx(0.3)
@@ -64,6 +68,12 @@ def test_from_another_place_than_the_deciding_one_nothing_is_asked() -> None:
 def test_known_reach_and_missing_ports_or_addresses_give_no_test() -> None:
     for changes in ({"reachable": "yes"}, {"ports": []}, {"addresses": []}, {"way_in": "user"}, {"decided_from": ""}):
         assert stage.next_tests([row(**changes)], 5, scope=SCOPE) == []
+
+
+def test_an_asset_without_address_is_asked_for_by_name() -> None:
+    named = row(addresses=[], names=["www.example.com"], decided_from="internet")
+    assert [one.target for one in stage.next_tests([named], 5, scope=SCOPE)] == ["www.example.com:445"]
+    assert stage.next_tests([row(names=["www.example.com"], decided_from="internet")], 5, scope=SCOPE) == []
 
 
 def test_a_handshake_is_proposed_for_what_it_decides() -> None:

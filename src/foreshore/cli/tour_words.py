@@ -211,6 +211,7 @@ def _settled(before: Picture, after: Picture) -> dict[str, Any]:
     rows = [
         row for key, row in before.rows.items()
         if row["reachable"] == "unknown" and key in after.rows and after.rows[key]["reachable"] != "unknown"
+        and not str(after.rows[key]["reach_fact"]).startswith("not known")
     ]  # fmt: skip
     if not rows:
         return {}

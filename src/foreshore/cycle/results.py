@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from foreshore import facts, keys
 
 if TYPE_CHECKING:
@@ -93,8 +95,8 @@ def _services(snapshot: LakeSnapshot, assessed: Assessed) -> list[dict[str, Any]
 def _implies(assessed: Assessed) -> dict[str, Any]:
     """Return how often, by these figures, some service is lost: to be held against the organisation's own history."""
     outcome = assessed.risk.believed.outcome
-    lost = (outcome.losses > 0).any(axis=0)
-    chance = float((lost * outcome.weight).sum() / max(len(lost), 1))
+    lost = np.any(outcome.losses > 0, axis=0)
+    chance = float((lost * outcome.weight).sum() / max(outcome.worlds, 1))
     years = None if chance <= 0 else -1.0 / math.log1p(-min(chance, 1 - 1e-9))
     return {"event": "some service is lost", "probability_per_year": chance, "once_in_years": years}
 

@@ -11,8 +11,8 @@ from filelock import FileLock, Timeout
 from foreshore import decisions, facts, keys, policy
 from foreshore.errors import Conflict, NothingToRead, UsageError
 from foreshore.store import open_lake, serving
-from foreshore.validation import candidates, evidence, stage
-from foreshore.validation.guard import STOP, Guard, Limits
+from foreshore.validation import candidates, dialling, evidence, stage
+from foreshore.validation.guard import STOP, Guard, Limits, Resolve
 from foreshore.validation.hypothesis import Hypothesis, ask_of
 from foreshore.validation.journal import Journal
 from foreshore.validation.permits import Permits
@@ -26,21 +26,27 @@ _UNNAMED = "say from which zone this machine tests (--from-zone)"
 
 
 def validate(
-    workspace: Workspace, *, run: bool = False, vantage: str = "", top: int = 10, limits: Limits | None = None
+    workspace: Workspace,
+    *,
+    run: bool = False,
+    vantage: str = "",
+    top: int = 10,
+    limits: Limits | None = None,
+    resolve: Resolve = dialling.resolve,
 ) -> list[dict[str, Any]]:
     """Return the next tests, and with `run` what came of those that are allowed.
 
     Keys: check, target, vantage, about, allowed ("yes" or "no: why"), outcome ("" before a run), detail,
     exposure (as shown), exposures, would_move (share of modelled risk). Verdicts count from the next
     cycle on. Raises NothingToRead before the first cycle, UsageError for an unknown zone, Conflict
-    while another run of tests is under way.
+    while another run of tests is under way. `limits` and `resolve` are the guard's.
     """
     with decisions.open(workspace) as opened:
         current = opened.current_scope()
     scope = current.scope if current else facts.Scope(organization="")
     with open_lake(workspace, read_only=True) as lake:
         found = _next(workspace, lake, scope, vantage, top)
-        guard = _guard(workspace, scope, candidates.fragile_addresses(lake), limits or Limits())
+        guard = _guard(workspace, scope, candidates.fragile_addresses(lake), limits or Limits(), resolve)
     if not run:
         return [_row(one, _allowed(guard, one, vantage), "", "") for one in found]
     return _run(workspace, scope, guard, found, vantage)
@@ -76,10 +82,12 @@ def _cycle_time(workspace: Workspace) -> datetime:
     return found
 
 
-def _guard(workspace: Workspace, scope: facts.Scope, untouchable: frozenset[str], limits: Limits) -> Guard:
+def _guard(
+    workspace: Workspace, scope: facts.Scope, untouchable: frozenset[str], limits: Limits, resolve: Resolve
+) -> Guard:
     return Guard(
         Permits(scope.targets, stage.networks(scope)), workspace.root / STOP,
-        Journal(workspace.root / JOURNAL), limits=limits, untouchable=untouchable,
+        Journal(workspace.root / JOURNAL), limits=limits, untouchable=untouchable, resolve=resolve,
     )  # fmt: skip
 
 
@@ -105,9 +113,7 @@ def _run(
     """Run what may be run, keep the verdicts, and acknowledge the job with the journal's last digest."""
     # A reach test says nothing without the place where it stood, so it is not made at all.
     unnamed = [
-        one
-        for one in found
-        if not vantage and one.check == "tcp_reach" and not guard.refusal(ask_of(one, one.check))
+        one for one in found if not vantage and one.check == "tcp_reach" and not guard.refusal(ask_of(one, one.check))
     ]
     job = f"validate:{uuid.uuid4()}"
     try:

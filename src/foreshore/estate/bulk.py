@@ -144,8 +144,7 @@ def checks(format: str, many: int) -> tuple[Check, ...]:
     for number in range(many):
         fan = _FANS[number % 10] if format == "nessus" else int(format != "nuclei" or number % 3 == 0)
         cves = tuple(
-            known[place] if place < len(known) else f"CVE-2023-{9_000_000 + place}"
-            for place in range(used, used + fan)
+            known[place] if place < len(known) else f"CVE-2023-{9_000_000 + place}" for place in range(used, used + fan)
         )
         used += fan
         made.append(bulk_rows.check(number, cves))
@@ -202,9 +201,7 @@ def _folder(path: Path, plan: _Plan, when: datetime) -> BulkFacts:
     for first, picked in plan.chunks():
         for place, row in enumerate(picked):
             host = bulk_rows.host(plan.seed, first + place)
-            text = (
-                bulk_rows.trivy_image(host, when) + b",".join([rows[one] for one in row.tolist()]) + b"]}]}\n"
-            )
+            text = bulk_rows.trivy_image(host, when) + b",".join([rows[one] for one in row.tolist()]) + b"]}]}\n"
             (path / f"{host.name}.json").write_bytes(text)
             size += len(text)
     return plan.facts("trivy", size, plan.hosts)

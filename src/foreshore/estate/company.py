@@ -11,7 +11,10 @@ from foreshore.estate.catalogue import Kind
 from foreshore.estate.model import NETWORKS, Company, Flaw, Host, Noise, Port
 
 _VIRTUAL = "00:50:56"  # the address prefix of virtual machines; others are those of office machines
-_BY_HAND = frozenset({"winrar", "7zip", "acrobat", "acrobat-old", "chrome-old", "firefox", "java", "dotnet"})  # software that no update service reaches
+# Software that no update service reaches: whoever has it, has all of its weaknesses.
+_BY_HAND = frozenset(
+    {"winrar", "7zip", "acrobat", "acrobat-old", "chrome-old", "firefox", "java", "dotnet", "camera", "laserjet"}
+)
 _WEB = frozenset({80, 443, 8080, 8090, 8111, 3000, 9000, 7860})
 
 
@@ -105,15 +108,12 @@ def _lacking(group: str, system: str, patched: str) -> list[Flaw]:
     return [
         flaw
         for flaw in catalogue.by_group()[group]
-        if (flaw.month or flaw.published[:7]) > patched
-        and (not flaw.month or catalogue.update_name(flaw, system))
+        if (flaw.month or flaw.published[:7]) > patched and (not flaw.month or catalogue.update_name(flaw, system))
     ]
 
 
 def _noise(kind: Kind, draw: Random) -> tuple[Noise, ...]:
-    return tuple(
-        check for check in catalogue.noise() if _applies(check, kind) and draw.random() < check.share
-    )
+    return tuple(check for check in catalogue.noise() if _applies(check, kind) and draw.random() < check.share)
 
 
 def _applies(check: Noise, kind: Kind) -> bool:

@@ -51,9 +51,7 @@ def write_demo(folder: Path, seed: int = 7, *, today: date | None = None, assets
     company = make(seed, assets)
     later = truth.second_round(company)
     folder.mkdir(parents=True, exist_ok=True)
-    reports = [
-        report for site in SITES for report in write_site(folder / "reports" / site, company, site, day)
-    ]
+    reports = [report for site in SITES for report in write_site(folder / "reports" / site, company, site, day)]
     second = folder / "round2" / "hq"
     round2 = _hosts(second, later, "hq", day - timedelta(days=1))
     return DemoFiles(
@@ -86,9 +84,7 @@ def _hosts(folder: Path, company: Company, site: str, day: datetime) -> list[Rep
     """Write what scanners of hosts say, on the night that begins `day`."""
     folder.mkdir(parents=True, exist_ok=True)
     full = folder / "nessus-full.nessus"
-    count = nessus.write(
-        full, _seen(company, site, "nessus"), day + timedelta(hours=1), name=f"{site} full scan"
-    )
+    count = nessus.write(full, _seen(company, site, "nessus"), day + timedelta(hours=1), name=f"{site} full scan")
     written = [ReportFile(full, site, "nessus", count)]
     inside = folder / "nmap-internal.xml"
     internal = [host for host in _seen(company, site, "nmap") if host.zone != "dmz"]
@@ -158,9 +154,7 @@ def _delta(folder: Path, before: Company, after: Company, when: datetime) -> Rep
     """Write an export of what is new since the first round, and nothing else."""
     folder.mkdir(parents=True, exist_ok=True)
     known = {
-        (host.name, item.plugin, item.port)
-        for host in _seen(before, "hq", "nessus")
-        for item in nessus.items(host)
+        (host.name, item.plugin, item.port) for host in _seen(before, "hq", "nessus") for item in nessus.items(host)
     }
     path = folder / "nessus-new-since-last.nessus"
     count = nessus.write(

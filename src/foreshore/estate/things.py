@@ -114,8 +114,7 @@ def make(seed: int) -> tuple[tuple[Image, ...], tuple[Repository, ...], tuple[Cl
     draw = Random(f"{seed}/things")  # noqa: S311 - a company, not a secret
     images = tuple(_image(row, draw) for row in _IMAGES)
     repositories = tuple(
-        Repository(name, f"https://git.example.com/stores/{name}", _flaws(groups))
-        for name, groups in _REPOSITORIES
+        Repository(name, f"https://git.example.com/stores/{name}", _flaws(groups)) for name, groups in _REPOSITORIES
     )
     return images, repositories, tuple(_cloud(row) for row in _CLOUD)
 

@@ -149,9 +149,7 @@ FALLS: tuple[Moved, ...] = (
         "firewall",
     ),
     Moved("hq/shop-web-04", "CVE-2022-31813", 9.8, "no working exploit is known"),
-    Moved(
-        "image:tools/report-batch", "CVE-2019-14697", 9.8, "the image runs nowhere and no exploit is known"
-    ),
+    Moved("image:tools/report-batch", "CVE-2019-14697", 9.8, "the image runs nowhere and no exploit is known"),
     Moved("image:shop/cart", "CVE-2021-33574", 9.8, "no working exploit is known"),
 )
 
@@ -249,11 +247,7 @@ def _later(host: Host) -> Host:
     name = f"{host.site}/{host.name}"
     gone = {cve for where, cve in FIXED if where == name}
     new = [
-        flaw
-        for where, cve, group in NEW
-        if where == name
-        for flaw in catalogue.by_group()[group]
-        if flaw.cve == cve
+        flaw for where, cve, group in NEW if where == name for flaw in catalogue.by_group()[group] if flaw.cve == cve
     ]
     if not gone and not new:
         return host

@@ -107,32 +107,13 @@ class _Prover:
             cur,
             local[there],
             asked,
-            *_scratch(worlds),
+            *proofs.scratch(worlds),
         )
         into = kernels.group(part.dst, part.states.size)
-        order = np.argsort(part.states, kind="stable")
-        place = order[np.searchsorted(part.states, local[there], sorter=order)].astype(np.int32)
-        need, flow = proofs.necessary(part, into, _entry(worlds, attack, part), place, asked)
+        place = proofs.places(part, local[there])
+        need, flow = proofs.necessary(part, into, proofs.entry(worlds, attack, part), place, asked)
         c, j = np.nonzero(flow)
         self.rows = part.causes[c], there[j].astype(np.int32), need[c, j], flow[c, j]
-
-
-def _entry(worlds: Worlds, attack: Attack, part: Any) -> Words:
-    full = np.zeros(worlds.part.states, np.uint64)
-    for i, mask in enumerate(attack.masks):
-        full[worlds.entry_states(i)] |= mask
-    return np.asarray(full[part.states])
-
-
-def _scratch(worlds: Worlds) -> tuple[Any, Ints, Ints]:
-    states, steps = worlds.part.states, worlds.part.step.size
-    work = (
-        np.zeros(states, np.uint64),
-        np.zeros(states, np.uint64),
-        np.zeros(steps, np.uint64),
-        np.zeros(states + 1, np.int32),
-    )
-    return work, np.full(states, -1, np.int32), np.full(worlds.graph.causes, -1, np.int32)
 
 
 class _Ledger:

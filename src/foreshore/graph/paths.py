@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,9 +94,16 @@ def best_paths(graph: Graph, entries: Ints, targets: Ints, step_mask: Bools | No
 
     `step_mask` leaves out steps. Time grows with steps times the logarithm of states.
     """
+    return best_paths_each(graph, entries, [targets], step_mask)[0]
+
+
+def best_paths_each(
+    graph: Graph, entries: Ints, groups: Sequence[Ints], step_mask: Bools | None = None
+) -> list[BestPaths]:
+    """`best_paths` for several groups of targets; the search from the entries is made once for all."""
     from foreshore.graph import ways
 
-    starts, goals = states_of(graph, entries, "entries"), states_of(graph, targets, "targets")
+    starts = states_of(graph, entries, "entries")
     chance = np.where(_mask(graph, step_mask), graph.p, 0.0)
     shared = np.flatnonzero(graph.shared >= 0)
     chance[shared] *= graph.draws.p[graph.shared[shared]]
@@ -114,10 +122,17 @@ def best_paths(graph: Graph, entries: Ints, targets: Ints, step_mask: Bools | No
         starts,
         graph.states,
     )
-    after, following = ways.backward_costs(into.start, into.ids, graph.src, graph.guard, weight, ahead, goals)
-    cost, step = ways.best_by_cause(
-        graph.src, graph.dst, graph.guard, graph.cause, weight, ahead, after, graph.causes
-    )
-    return BestPaths(
-        graph, goals, np.exp(-ahead[goals]), np.exp(-cost), step, np.exp(-ahead), before, following
-    )
+    reached = np.exp(-ahead)
+    found = []
+    for targets in groups:
+        goals = states_of(graph, targets, "targets")
+        after, following = ways.backward_costs(
+            into.start, into.ids, graph.src, graph.guard, weight, ahead, goals
+        )
+        cost, step = ways.best_by_cause(
+            graph.src, graph.dst, graph.guard, graph.cause, weight, ahead, after, graph.causes
+        )
+        found.append(
+            BestPaths(graph, goals, reached[goals], np.exp(-cost), step, reached, before, following)
+        )
+    return found

@@ -7,12 +7,15 @@ each cause that is on a proof. A cause that is on no kept proof cannot be necess
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from foreshore.graph.kernels import Steps, _compiled, _inlined, offer
 from foreshore.graph.model import Ints, Longs, Words
+
+if TYPE_CHECKING:
+    from foreshore.graph.worlds import Attack, Worlds
 
 _ZERO = np.uint64(0)
 
@@ -32,6 +35,32 @@ class Live(NamedTuple):
     cause: Ints
     states: Ints
     causes: Ints
+
+
+def scratch(worlds: Worlds) -> tuple[Any, Ints, Ints]:
+    """Make the arrays that `live_part` works in; they may be used again and again by one thread."""
+    states, steps = worlds.part.states, worlds.part.step.size
+    work = (
+        np.zeros(states, np.uint64),
+        np.zeros(states, np.uint64),
+        np.zeros(steps, np.uint64),
+        np.zeros(states + 1, np.int32),
+    )
+    return work, np.full(states, -1, np.int32), np.full(worlds.graph.causes, -1, np.int32)
+
+
+def entry(worlds: Worlds, attack: Attack, part: Live) -> Words:
+    """Return the lanes in which attackers enter at each state of the part."""
+    full = np.zeros(worlds.part.states, np.uint64)
+    for i, mask in enumerate(attack.masks):
+        full[worlds.entry_states(i)] |= mask
+    return np.asarray(full[part.states])
+
+
+def places(part: Live, states: Ints) -> Ints:
+    """Return the numbers that `states` have in the part."""
+    order = np.argsort(part.states, kind="stable")
+    return order[np.searchsorted(part.states, states, sorter=order)].astype(np.int32)
 
 
 @_inlined
@@ -174,6 +203,21 @@ def _solve(part: Live, entry: Words, gone: Words, lanes: Any, cur: Words, tree: 
         cur[v] = entry[v] & lanes
     while _sweep(part, gone, cur, tree):
         pass
+
+
+@_compiled
+def fallen(part: Live, entry: Words, struck: Any, targets: Ints) -> Words:
+    """Return the lanes in which each target falls when the causes that are `struck` are gone."""
+    gone = np.zeros(struck.size, np.uint64)
+    for c in range(struck.size):
+        if struck[c]:
+            gone[c] = ~_ZERO
+    cur = np.empty(part.states.size, np.uint64)
+    _solve(part, entry, gone, ~_ZERO, cur, np.zeros(0, np.uint64))
+    out = np.empty(targets.size, np.uint64)
+    for j in range(targets.size):
+        out[j] = cur[targets[j]]
+    return out
 
 
 @_compiled

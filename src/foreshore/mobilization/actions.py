@@ -139,7 +139,7 @@ class Action:
     @property
     def treatment(self) -> str:
         """The most urgent treatment among its exposures."""
-        return str(min((row["treatment"] for row in self.rows), key=facts.TREATMENTS.index))
+        return str(min(set(_column(self.rows, "treatment")), key=facts.TREATMENTS.index))
 
     @property
     def due(self) -> tuple[date | None, str]:
@@ -187,10 +187,6 @@ def policy_hours(policy: Policy, kind: str) -> tuple[float, float]:
     """Return the hours that an action of `kind` takes: once, and for each asset."""
     hours = policy.numbers(f"effort.hours.{_EFFORT[kind]}")
     return hours["fixed"].value, hours["each"].value
-
-
-def _product(row: dict[str, Any]) -> str:
-    return str(row["component"] or row["component_name"] or row["title"])
 
 
 def _action(name: tuple[str, ...], rows: Rows, policy: Policy, hours: tuple[float, float]) -> Action:

@@ -35,13 +35,11 @@ _SAID = """
     group by f.source, f.rule, f.title, f.severity, f.proof, f.port, f.component_name, f.version, f.evidence
     order by f.source, seen desc, f.rule, f.port
 """
-# Identifiers of the asset that more than one source gave.
-_SHARED = """
-    select i.kind, i.value, list_sort(list(distinct r.source)) as sources
-    from identifiers i join runs r on r.run = i.run left join asset_now n on n.asset = i.asset
+# By what the asset is known, the strongest first. (An identifier is kept once, not again for each source.)
+_IDENTIFIERS = """
+    select i.kind, i.value from identifiers i left join asset_now n on n.asset = i.asset
     where coalesce(n.canonical, i.asset) = {asset} and i.observed_at <= {moment}
-    group by i.kind, i.value having count(distinct r.source) > 1
-    order by list_position({kinds}, i.kind), i.value limit 3
+    group by i.kind, i.value order by list_position({kinds}, i.kind), i.value limit 3
 """
 _MERGED = "select count(*) as n, max(reason) as reason from exposure_aliases where new = {key}"
 _KINDS = "[" + ", ".join(f"'{kind}'" for kind in (*facts.STRONG, *facts.NAMES, *facts.WEAK)) + "]"
@@ -54,7 +52,7 @@ class Known:
     """What the lake says of one exposure, at the version and moment of the served cycle."""
 
     said: list[dict[str, Any]]
-    shared: list[dict[str, Any]]
+    identifiers: list[dict[str, Any]]
     merged: int
     merge_reason: str
     signals: dict[str, Any]
@@ -71,13 +69,13 @@ def gather(workspace: Workspace, row: Row) -> Known:
     moment = f"TIMESTAMP '{cycle['as_of']:%Y-%m-%d %H:%M:%S.%f}'"
     with open_lake(workspace, read_only=True, version=cycle["snapshot"]) as lake:
         said = lake.sql(_SAID.format(key=int(row["exposure"]), moment=moment)).to_pylist()
-        shared = lake.sql(_SHARED.format(asset=int(row["asset"]), moment=moment, kinds=_KINDS)).to_pylist()
+        identifiers = lake.sql(_IDENTIFIERS.format(asset=int(row["asset"]), moment=moment, kinds=_KINDS)).to_pylist()
         merged = lake.sql(_MERGED.format(key=int(row["exposure"]))).to_pylist()[0]
         asked = pa.table({"weakness": [row["weakness"]]})
         signals = signals_at(lake.sql, cycle["as_of"], asked).to_pylist()[0]
     ranks = policy.load(workspace.policy_dir).numbers("proof.rank")
     proofs = {int(one.value): name for name, one in ranks.items()}
-    return Known(said, shared, merged["n"], merged["reason"] or "", signals, proofs)
+    return Known(said, identifiers, merged["n"], merged["reason"] or "", signals, proofs)
 
 
 def told(row: Row, known: Known, steps: Sequence[Row], now: datetime) -> list[dict[str, Any]]:
@@ -120,11 +118,12 @@ def _one_exposure(row: Row, known: Known, now: datetime) -> list[dict[str, Any]]
         return []
     same = f"the same weakness ({row['weakness']}) on the same asset"
     place = f", at the same place ({row['place']})" if row["place"] else ""
-    ids = ", ".join(f"{one['kind']} {one['value']}" for one in known.shared)
-    joined = f"; the asset is the same because they share {ids}" if len(sources) > 1 and ids else ""
-    merged = f"; {known.merged} earlier entries were merged into it" if known.merged else ""
+    ids = ", ".join(f"{one['kind']} {one['value']}" for one in known.identifiers)
+    joined = f", which all know by {ids}" if len(sources) > 1 and ids else ""
+    earlier = "earlier entry was" if known.merged == 1 else "earlier entries were"
+    merged = f"; {known.merged} {earlier} merged into it ({known.merge_reason})" if known.merged else ""
     names = ", ".join(sources)
-    return [_fact(f"{len(known.said)} findings of {names} are one exposure: {same}{place}{joined}{merged}",
+    return [_fact(f"{len(known.said)} findings of {names} are one exposure: {same}{joined}{place}{merged}",
                   "identity and place", "")]  # fmt: skip
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 
 from foreshore import facts, keys
 from foreshore.graph import Graph, Params, Profile, Range, Shared, contributions, reach, simulate
-from foreshore.graph.paths import BestPaths, best_paths
+from foreshore.graph.paths import BestPaths, best_paths_each
+from foreshore.graph.replay import Replay
 from foreshore.graph.simulation import Effort
 
 if TYPE_CHECKING:
@@ -42,26 +44,21 @@ class Model:
     certain: Bools
     effort: Effort
     seed: int
-    known: dict[str, float] = field(default_factory=dict)  # what was simulated once already
 
     def left(self, removed: Sequence[int]) -> float:
         """Return the share of weighted losses that is left when the causes `removed` are gone.
 
         Both sides are the same few worlds, so that their luck cancels out.
         """
-        effort = replace(self.effort, worlds=min(self.effort.worlds or PLAN_WORLDS, PLAN_WORLDS))
-
-        def losses(gone: NDArray[np.int32] | None) -> float:
-            run = (self.graph, self.profiles, self.targets)
-            outcome = simulate(*run, seed=self.seed, effort=effort, removed=gone)
-            return float(outcome.events @ self.weights)
-
-        if "whole" not in self.known:
-            self.known["whole"] = losses(None)
-        whole = self.known["whole"]
+        whole = float(self._replay.events @ self.weights)
         if not len(removed) or whole == 0:
             return 1.0 if whole else 0.0
-        return losses(np.array(sorted(removed), np.int32)) / whole
+        return float(self._replay.without(np.array(sorted(removed), np.int32)) @ self.weights) / whole
+
+    @cached_property
+    def _replay(self) -> Replay:
+        effort = replace(self.effort, worlds=min(self.effort.worlds or PLAN_WORLDS, PLAN_WORLDS))
+        return Replay(self.graph, self.profiles, self.targets, seed=self.seed, effort=effort)
 
 
 @dataclass(frozen=True)
@@ -187,15 +184,16 @@ def assess(model: Model, compiled: Compiled, exposures: int, policy: Policy) -> 
     bad = contributions(*run, seed=model.seed, values=model.weights, effort=fixed, unknowns="bad")
     again = replace(model, effort=fixed)
     least = policy.number("treatment.critical.leads").value
-    ways = [best_paths(model.graph, model.entries, one[None]) for one in model.targets]
-    known = [best_paths(model.graph, model.entries, one[None], model.certain) for one in model.targets]
+    each = [one[None] for one in model.targets]
+    best, *ways = best_paths_each(model.graph, model.entries, [model.targets, *each])
+    known = best_paths_each(model.graph, model.entries, each, model.certain)
     likely = _through(ways, exposures) >= least
     surely = _through(known, exposures) >= least
     critical = model.critical[None, :]
     leads = _answer(np.any(surely & critical, axis=1), np.any(likely & critical, axis=1))
     return Risk(
         again, believed, good, bad, _reachable(model, compiled, exposures), leads, likely,
-        best_paths(model.graph, model.entries, model.targets), tuple(ways),
+        best, tuple(ways),
     )  # fmt: skip
 
 

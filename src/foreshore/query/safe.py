@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 _MARKS = re.compile(r"([\\`*_{}\[\]<>#|!~])")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # also their wide forms
 
 
 def markdown(text: object) -> str:
@@ -20,4 +20,4 @@ def markdown(text: object) -> str:
 def cell(value: object) -> str:
     """Return the value as text that no spreadsheet takes for a formula."""
     text = "" if value is None else str(value)
-    return "'" + text if text.startswith(_FORMULA) else text
+    return "'" + text if text.startswith(_FORMULA) or text.lstrip().startswith(_FORMULA) else text

@@ -26,9 +26,9 @@ _TOTAL = """
 """
 # What each feed is for, so that a missing one can say what is unknown without it.
 EXPECTED = {
-    "kev": "which weaknesses are used in attacks",
-    "epss": "the chance that a weakness is tried",
-    "cve5": "scores and CISA's judgement of each CVE",
+    "kev": ("No KEV list", "which weaknesses are used in attacks"),
+    "epss": ("No EPSS scores", "how likely each weakness is to be tried"),
+    "cve5": ("No CVE records", "how severe each CVE is, and what CISA makes of it"),
 }
 
 
@@ -42,8 +42,8 @@ def covered(lake: Lake, as_of: datetime) -> dict[str, Any]:
     kinds = {row["kind"] for row in known}
     named = {row["feed"] for row in feeds}
     missing = [
-        {"feed": name, "tells": tells}
-        for name, tells in EXPECTED.items()
+        {"feed": name, "sentence": f"{what} {'was' if name == 'kev' else 'were'} read: {unknown} is unknown here."}
+        for name, (what, unknown) in EXPECTED.items()
         if name not in named and not kinds & _KINDS[name]
     ]
     return {

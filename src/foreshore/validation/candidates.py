@@ -117,10 +117,7 @@ def read(workspace: Workspace, lake: Lake, policy: Policy, vantage: str, top: in
     wanted = pa.table({"exposure": ranked.column("exposure"), "asset": ranked.column("asset")})
     ports = {row["exposure"]: row for row in lake.sql(_PORTS, wanted=wanted).to_pylist()}
     assets = {row["asset"]: row for row in lake.sql(_ASSETS, wanted=wanted).to_pylist()}
-    return [
-        _joined(row, ports.get(row["exposure"]), assets.get(row["asset"]), policy)
-        for row in ranked.to_pylist()
-    ]
+    return [_joined(row, ports.get(row["exposure"]), assets.get(row["asset"]), policy) for row in ranked.to_pylist()]
 
 
 def fragile_addresses(lake: Lake) -> frozenset[str]:

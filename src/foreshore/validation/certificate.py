@@ -35,9 +35,7 @@ def fetch(line: Line, name: str, *, trusted: bool = False) -> bytes:
     return session.getpeercert(binary_form=True) or b""
 
 
-def _shake_hands(
-    session: ssl.SSLObject, line: Line, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO
-) -> None:
+def _shake_hands(session: ssl.SSLObject, line: Line, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> None:
     while True:
         try:
             session.do_handshake()

@@ -24,9 +24,7 @@ from foreshore.validation.permits import Address, Permits, address_of, carried
 from foreshore.validation.rates import Bucket
 
 STOP = "STOP"  # a file of this name in the workspace stops all tests
-FRAGILE_TAGS = frozenset(
-    {"ot", "ics", "scada", "plc", "medical", "fragile", "do-not-test", "no-active-tests"}
-)
+FRAGILE_TAGS = frozenset({"ot", "ics", "scada", "plc", "medical", "fragile", "do-not-test", "no-active-tests"})
 Resolve = Callable[[str, int], list[str]]
 
 
@@ -157,9 +155,7 @@ class Guard:
         if len(addresses) != len(found):
             raise Refused("its name resolves to something that is no address", where=ask.host)
         if reason := self.permits.refusal(ask.host, addresses, ask.port, self.now().date()):
-            raise Refused(
-                reason, where=f"{ask.host} port {ask.port}", hint="targets in scope.yaml and `scope approve`"
-            )
+            raise Refused(reason, where=f"{ask.host} port {ask.port}", hint="targets in scope.yaml and `scope approve`")
         self._refuse_untouchable(addresses)
         return addresses[0]
 
@@ -212,9 +208,7 @@ class Guard:
             connected = self.dial(address, ask.port, self.limits.connect_seconds, self.check_stop)
         except (OSError, Refused) as error:
             why = error.what if isinstance(error, Refused) else error.strerror or type(error).__name__
-            self._note(
-                "stopped" if isinstance(error, Stopped) else "no connection", ask, address=address, why=why
-            )
+            self._note("stopped" if isinstance(error, Stopped) else "no connection", ask, address=address, why=why)
             raise
         self._note("connected", ask, address=address)
         return Line(
@@ -225,9 +219,7 @@ class Guard:
     def _count(self, size: int) -> None:
         self.size += size
         if self.size > self.limits.size:
-            raise Refused(
-                f"the {self.limits.size} bytes of this run are used", hint="run the next tests later"
-            )
+            raise Refused(f"the {self.limits.size} bytes of this run are used", hint="run the next tests later")
 
     def _note(self, what: str, ask: Ask, **more: Any) -> None:
         self.journal.record(

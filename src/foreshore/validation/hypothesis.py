@@ -24,7 +24,7 @@ class Hypothesis:
     asset_name: str
     kind: str  # of the asset, a word of facts.AssetKind
     site: str
-    address: str
+    address: str  # or a name, where no address is known
     port: int
     vantage: str
     about: str

@@ -82,9 +82,7 @@ def holds(network: Network, address: Address) -> bool:
 
 def special(address: Address) -> str:
     """Say what is special about `address`, "" for an ordinary public one."""
-    return next(
-        (name for name, block in SPECIAL if block.version == address.version and address in block), ""
-    )
+    return next((name for name, block in SPECIAL if block.version == address.version and address in block), "")
 
 
 @dataclass(frozen=True)

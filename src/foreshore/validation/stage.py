@@ -58,9 +58,7 @@ def next_tests(
     the answer is missing.
     """
     sites = {zone.name: zone.site for zone in scope.zones} if scope else {}
-    done = {
-        (row["asset"], row["port"], row["check_name"], row["vantage"]): set(row["exposures"]) for row in tried
-    }
+    done = {(row["asset"], row["port"], row["check_name"], row["vantage"]): set(row["exposures"]) for row in tried}
     found: dict[tuple[Any, ...], Hypothesis] = {}
     for row in rows:
         for one in _hypotheses(row, vantage, sites):
@@ -68,9 +66,7 @@ def next_tests(
             if not covered or (one.claim != REACH and not set(one.exposures) <= covered):
                 key = (one.check, one.claim, one.asset, one.port, one.vantage)
                 found[key] = _merged(found[key], one) if key in found else one
-    ordered = sorted(
-        found.values(), key=lambda one: (-one.would_move, one.check, one.target, one.claim, one.asset)
-    )
+    ordered = sorted(found.values(), key=lambda one: (-one.would_move, one.check, one.target, one.claim, one.asset))
     return ordered[:top]
 
 
@@ -86,9 +82,7 @@ def _hypotheses(row: Mapping[str, Any], vantage: str, sites: Mapping[str, str]) 
     return found
 
 
-def _hypothesis(
-    row: Mapping[str, Any], check: str, claim: str, address: str, port: int, vantage: str
-) -> Hypothesis:
+def _hypothesis(row: Mapping[str, Any], check: str, claim: str, address: str, port: int, vantage: str) -> Hypothesis:
     return Hypothesis(
         check=check, claim=claim, asset=row["asset"], asset_name=row["asset_name"] or "", kind=row["asset_kind"],
         site=row["site"], address=address, port=port, vantage=vantage,
@@ -98,14 +92,16 @@ def _hypothesis(
 
 
 def _address(row: Mapping[str, Any], place: str, sites: Mapping[str, str]) -> str:
-    """Return the asset's latest address that means this asset when seen from `place`; "" where none does."""
+    """Return the asset's latest address that means this asset when seen from `place`; "" where none does.
+
+    An asset without any address is asked for by its name, which the guard resolves.
+    """
+    if not row["addresses"]:
+        return next(iter(row["names"]), "")
+    home = sites.get(place, "" if place == INTERNET else place.partition(",")[0])
     for text in row["addresses"]:
         address = address_of(text)
-        if address is None:
-            continue
-        local = bool(special(address))
-        home = sites.get(place, "" if place in (INTERNET, "") else place.partition(",")[0])
-        if not local or (place == "") or home == row["site"]:
+        if address is not None and (not place or home == row["site"] or not special(address)):
             return str(address)
     return ""
 
@@ -153,9 +149,7 @@ def batches(tested: Sequence[Tested], job: str, seed: int, site: str, vantage: s
         return {}
     run_key = keys.of(seed, "validate", job)
     rows = [row for one in ran for row in _verdicts(one, run_key)]
-    text = "\n".join(
-        f"{row['target']} {row['check_name']} {row['outcome']} {row['observed_at']}" for row in rows
-    )
+    text = "\n".join(f"{row['target']} {row['check_name']} {row['outcome']} {row['observed_at']}" for row in rows)
     digest = hashlib.sha256(f"{job}\n{text}".encode()).hexdigest()
     return {
         "verdicts": pa.Table.from_pylist(rows),

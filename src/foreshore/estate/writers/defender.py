@@ -78,9 +78,7 @@ def _machine(host: Host, when: datetime) -> dict[str, object]:
         "riskScore": "None",
         "exposureLevel": "Medium",
         "isAadJoined": host.role == "workstation",
-        "aadDeviceId": str(uuid.uuid5(uuid.NAMESPACE_OID, host.agent))
-        if host.role == "workstation"
-        else None,
+        "aadDeviceId": str(uuid.uuid5(uuid.NAMESPACE_OID, host.agent)) if host.role == "workstation" else None,
         "machineTags": list(host.tags),
         "defenderAvStatus": "Updated",
         "onboardingStatus": "Onboarded",

@@ -63,8 +63,6 @@ def _row(host: Host, flaw: Flaw) -> dict[str, str]:
         "component_version": flaw.version,
         "fix_version": catalogue.fix_of(flaw, host.os),
         "description": f"{flaw.vendor} {flaw.product}: {flaw.title}.",
-        "mitigation": f"Install {catalogue.fix_of(flaw, host.os)}."
-        if catalogue.fix_of(flaw, host.os)
-        else "",
+        "mitigation": f"Install {catalogue.fix_of(flaw, host.os)}." if catalogue.fix_of(flaw, host.os) else "",
         "active": "true",
     }

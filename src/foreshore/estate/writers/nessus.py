@@ -181,9 +181,7 @@ def plugin_set() -> list[int]:
 
 def _host(out: TextIO, host: Host, begun: datetime, found: list[Item], information: bool) -> int:
     ended = begun + timedelta(seconds=280)
-    out.write(
-        f"<ReportHost name={quoteattr(host.fqdn if host.role != 'printer' else host.ip)}><HostProperties>\n"
-    )
+    out.write(f"<ReportHost name={quoteattr(host.fqdn if host.role != 'printer' else host.ip)}><HostProperties>\n")
     for tag, value in _properties(host, begun, ended, found):
         out.write(f'<tag name="{tag}">{escape(value)}</tag>\n')
     out.write("</HostProperties>\n")

@@ -30,9 +30,7 @@ class TcpReach:
         except ConnectionRefusedError:
             return Verdict("refuted", f"port {plan.ask.port} refuses connections {place}")
         except TimeoutError:
-            return Verdict(
-                "inconclusive", f"no answer on port {plan.ask.port} {place}: filtered, or switched off"
-            )
+            return Verdict("inconclusive", f"no answer on port {plan.ask.port} {place}: filtered, or switched off")
         except OSError as error:
             why = (error.strerror or type(error).__name__).lower()
             return Verdict("inconclusive", f"the network gave no way to port {plan.ask.port} {place}: {why}")

@@ -74,9 +74,7 @@ def _offered(plan: Plan, guard: Guard) -> Verdict:
         return Verdict("inconclusive", f"offered only {what}, {odd.said}")
     control = _ask(plan, guard, hello.TLS13, (*hello.NEW, *hello.OLD))
     if control.kind != "hello":
-        return Verdict(
-            "inconclusive", f"the server declines {what}, but also an up-to-date offer: {control.said}"
-        )
+        return Verdict("inconclusive", f"the server declines {what}, but also an up-to-date offer: {control.said}")
     taken = hello.VERSIONS.get(control.version, hex(control.version))
     return Verdict("refuted", f"offered only {what}, {answers[0].said}; it takes {taken}")
 
@@ -120,11 +118,7 @@ def _trust(plan: Plan, guard: Guard) -> Verdict:
 
 
 def _reason(error: Any) -> str:
-    return (
-        str(getattr(error, "verify_message", "") or getattr(error, "reason", "") or error)
-        .lower()
-        .replace("_", " ")
-    )
+    return str(getattr(error, "verify_message", "") or getattr(error, "reason", "") or error).lower().replace("_", " ")
 
 
 PLUGIN = Tls()

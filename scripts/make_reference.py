@@ -1,0 +1,188 @@
+"""Writes the generated pages of docs/reference from the program itself; `--check` fails where one is stale."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import inspect
+import re
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+OUT = ROOT / "docs" / "reference"
+SOURCE = ROOT / "src" / "foreshore"
+MADE = "<!-- Made by scripts/make_reference.py; `make docs` writes it again. -->"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the pages, or with `--check` tell which are stale; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail where a page is stale")
+    check = parser.parse_args(arguments).check
+    stale = []
+    for name, text in pages().items():
+        place = OUT / name
+        if place.exists() and place.read_text("utf-8") == text:
+            continue
+        stale.append(name)
+        if not check:
+            OUT.mkdir(parents=True, exist_ok=True)
+            place.write_text(text, encoding="utf-8", newline="\n")
+    for name in stale:
+        print(f"docs/reference/{name}: {'stale, run make docs' if check else 'written'}", file=sys.stderr)
+    return 1 if check and stale else 0
+
+
+def pages() -> dict[str, str]:
+    """Return every generated page by file name."""
+    made = {
+        "cli.md": cli(), "tables.md": tables(), "policy.md": policy(), "readers.md": readers(),
+        "rules.md": rules(), "words.md": words(),
+    }  # fmt: skip
+    return {name: text.rstrip() + "\n" for name, text in made.items()}
+
+
+def cli() -> str:
+    """The command line, from its own help."""
+    import typer
+
+    from foreshore.cli.main import app
+
+    lines = ["# The command line", "", MADE, "", "Data goes to stdout, words to stderr. Every verb that prints data takes"]
+    lines += ["`--json`. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing to read, 10 the policy says stop.", ""]
+    for name, command in _commands(typer.main.get_command(app), "foreshore"):
+        lines += [f"## {name}", "", *_help(command), ""]
+    return "\n".join(lines)
+
+
+def _commands(group: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    for name in sorted(group.commands):
+        command = group.commands[name]
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{prefix} {name}")
+        else:
+            yield f"{prefix} {name}", command
+
+
+def _help(command: Any) -> list[str]:
+    text = inspect.cleandoc(command.help or "")
+    lines = [*(re.sub(r"^(Examples?): (.*)$", r"\1: `\2`", line) for line in text.splitlines()), ""]
+    lines += ["| argument or option | meaning |", "|---|---|"]
+    for parameter in command.params:
+        if parameter.name == "help":
+            continue
+        option = parameter.param_type_name == "option"
+        names = ", ".join(f"`{one}`" for one in (parameter.opts if option else [parameter.name.upper()]))
+        lines.append(f"| {names} | {_cell(getattr(parameter, 'help', '') or '')} |")
+    return lines
+
+
+def tables() -> str:
+    """The lake's tables, from tables.py and its comments."""
+    from foreshore.tables import SCHEMA_VERSION, TABLES
+
+    comments = _column_comments((SOURCE / "tables.py").read_text("utf-8"))
+    lines = ["# Tables of the facts", "", MADE, ""]
+    lines += [f"Schema version {SCHEMA_VERSION}. Times are UTC without zone; keys are signed 63-bit integers.", ""]
+    for name, columns in TABLES.items():
+        lines += [f"## {name}", "", "| column | type | meaning |", "|---|---|---|"]
+        lines += [f"| {one.name} | {one.type} | {_cell(comments.get((name, one.name), ''))} |" for one in columns]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _column_comments(text: str) -> dict[tuple[str, str], str]:
+    found = {}
+    table = ""
+    for line in text.splitlines():
+        if begun := re.match(r'\s+"(\w+)": """', line):
+            table = begun[1]
+        elif noted := re.match(r"\s+(\w+) [A-Z(), \[\]]+#\s*(.+)", line):
+            found[table, noted[1]] = noted[2]
+    return found
+
+
+def policy() -> str:
+    """Every number of the policy with its range and source, and every table."""
+    lines = ["# The policy: numbers and tables", "", MADE, ""]
+    lines += ["A file of the same name in a workspace's `policy/` replaces what it names. The range is what a cycle", ""]
+    lines[-1] = "draws from; `value` is used where one number is needed."
+    for path in sorted((SOURCE / "policy").glob("*.toml")):
+        lines += ["", f"## {path.name}", "", *_opening(path), "", "| name | value | range | source |", "|---|---|---|---|"]
+        content = tomllib.loads(path.read_text("utf-8"))
+        lines += [f"| {name} | {value} | {between} | {_cell(source)} |" for name, value, between, source in _entries(content, "")]
+    for path in sorted((SOURCE / "policy").glob("*.csv")):
+        rows = list(csv.reader(_data(path)))
+        lines += ["", f"## {path.name}", "", f"{len(rows) - 1} rows. Columns: {', '.join(f'`{one}`' for one in rows[0])}."]
+    return "\n".join(lines)
+
+
+def _opening(path: Path) -> list[str]:
+    found = []
+    for line in path.read_text("utf-8").splitlines():
+        if not line.startswith("#"):
+            break
+        found.append(line.lstrip("# ").rstrip())
+    return found
+
+
+def _data(path: Path) -> list[str]:
+    return [line for line in path.read_text("utf-8").splitlines() if line and not line.startswith("#")]
+
+
+def _entries(section: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str, str, str]]:
+    for name, entry in section.items():
+        if isinstance(entry, dict) and "value" in entry:
+            unit = f" {entry['unit']}" if "unit" in entry else ""
+            between = f"{entry['low']} to {entry['high']}" if "low" in entry else ""
+            yield prefix + name, f"{entry['value']}{unit}", between, str(entry.get("source", ""))
+        elif isinstance(entry, dict):
+            yield from _entries(entry, f"{prefix}{name}.")
+        else:
+            yield prefix + name, _cell(str(entry)), "", ""
+
+
+def readers() -> str:
+    """The readers, from their docstrings."""
+    from foreshore.discovery.sniffing import readers as known
+
+    lines = ["# Formats that can be read", "", MADE, "", "The format is found by content, never by name.", ""]
+    for name, reader in sorted(known().items()):
+        described = inspect.cleandoc(type(reader).__doc__ or "")
+        if not described or described.startswith(f"{type(reader).__name__}("):
+            described = inspect.cleandoc(inspect.getmodule(type(reader)).__doc__ or "")  # type: ignore[union-attr]
+        lines += [f"## {name}", "", f"Version {reader.version}.", "", *(line.rstrip() for line in described.splitlines()), ""]
+    return "\n".join(lines)
+
+
+def rules() -> str:
+    """The attack rules, from policy/rules.csv."""
+    lines = ["# Steps of an attacker", "", MADE, "", "Each rule is one kind of step in the attack graph.", ""]
+    lines += ["| rule | ATT&CK | what happens | removed by |", "|---|---|---|---|"]
+    for row in csv.DictReader(_data(SOURCE / "policy" / "rules.csv")):
+        technique = row["technique"]
+        link = f"[{technique}](https://attack.mitre.org/techniques/{technique.replace('.', '/')}/)" if technique else ""
+        named = f"{link} {row['technique_name']}".strip()
+        lines.append(f"| {row['rule']} | {_cell(named)} | {_cell(row['sentence'])} | {_cell(row['removed_by'])} |")
+    return "\n".join(lines)
+
+
+def words() -> str:
+    """The glossary."""
+    lines = ["# Words", "", MADE, "", "One noun for one thing, in code, tables, commands and pages.", ""]
+    lines += ["| word | what it means |", "|---|---|"]
+    text = (ROOT / "scripts" / "words.csv").read_text("utf-8")
+    lines += [f"| {row['word']} | {_cell(row['meaning'])} |" for row in csv.DictReader(text.splitlines())]
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
