@@ -31,8 +31,10 @@ def _exploited(kinds: set[str]) -> bool:
 
 
 def _all(made: Company) -> list[Flaw]:
-    held = [thing.flaws for thing in (*made.images, *made.repositories)]
-    return [flaw for flaws in (*held, *(host.flaws for host in made.hosts)) for flaw in flaws]
+    held = [host.flaws for host in made.hosts]
+    held += [image.flaws for image in made.images]
+    held += [repository.flaws for repository in made.repositories]
+    return [flaw for flaws in held for flaw in flaws]
 
 
 @pytest.mark.parametrize("seed", [7, 1, 2024])

@@ -59,11 +59,11 @@ def action(key: int, number: int | None, **more: Any) -> Row:
 
 def path_of(key: int, **more: Any) -> list[Row]:
     """Rows of `steps`: the internet, a host that is used, an assumed hop, a service."""
-    plain = {
+    plain: Row = {
         "exposure": key, "service": "Card payments", "technique": "T1190", "asset": 0, "zone": "dmz",
         "probability": 0.5, "source": "nmap", "observed_at": datetime(2026, 2, 20), "assumed": False, "cause": 0,
     }  # fmt: skip
-    rows = [
+    rows: list[Row] = [
         {"rule": "enter", "step": "An attacker starts from the internet.", "zone": "internet", "fact": "the profiles"},
         {"rule": "reach", "step": "From the internet the attacker reaches port 443.", "fact": "seen open"},
         {"rule": "exploit", "step": "The attacker uses a weakness.", "asset": 500 + key, "cause": key, "fact": "CVE"},

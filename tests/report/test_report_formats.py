@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import builtins
 import csv
 import io
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -122,9 +121,7 @@ def test_another_format_is_a_clear_error(finished: Workspace) -> None:
 
 
 @pytest.mark.parametrize("format", ["html", "md", "json", "csv"])
-def test_before_the_first_cycle_there_is_nothing_to_report(
-    workspace: Workspace, tmp_path: Path, format: str
-) -> None:
+def test_before_the_first_cycle_there_is_nothing_to_report(workspace: Workspace, tmp_path: Path, format: str) -> None:
     with pytest.raises(NothingToRead, match="no cycle has run yet"):
         writing.write(workspace, format, tmp_path / "r")
     assert not (tmp_path / "r").exists()
@@ -133,14 +130,7 @@ def test_before_the_first_cycle_there_is_nothing_to_report(
 def test_pdf_without_its_extra_says_what_to_install(
     finished: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    usual = builtins.__import__
-
-    def refuse(name: str, *more: Any, **named: Any) -> Any:
-        if name == "weasyprint":
-            raise ImportError(name)
-        return usual(name, *more, **named)
-
-    monkeypatch.setattr(builtins, "__import__", refuse)
+    monkeypatch.setitem(sys.modules, "weasyprint", None)
     with pytest.raises(UsageError, match="WeasyPrint"):
         writing.write(finished, "pdf", tmp_path / "r.pdf")
 

@@ -72,7 +72,7 @@ def test_all_sections_stand_in_their_order(finished: Workspace, tmp_path: Path) 
 
 def test_nothing_is_loaded_and_nothing_runs(finished: Workspace, tmp_path: Path) -> None:
     body = writing.write(finished, "html", tmp_path / "r.html").read_text("utf-8")
-    tree = lxml_html.document_fromstring(body)
+    tree: Any = lxml_html.document_fromstring(body)
     assert not tree.xpath("//script | //link | //iframe | //object | //embed | //img | //base | //form")
     assert not tree.xpath("//@*[starts-with(name(), 'on')]")
     assert not tree.xpath("//@src | //@srcset | //@*[name()='xlink:href']")
@@ -119,9 +119,7 @@ def test_the_bar_of_treatments_is_full(finished: Workspace, tmp_path: Path) -> N
     assert sum(widths) == pytest.approx(100, abs=0.01)
 
 
-def test_a_path_is_drawn_from_entry_to_service_with_assumed_links_dashed(
-    finished: Workspace, tmp_path: Path
-) -> None:
+def test_a_path_is_drawn_from_entry_to_service_with_assumed_links_dashed(finished: Workspace, tmp_path: Path) -> None:
     tree = page(finished, tmp_path)
     drawings = tree.xpath("//svg[contains(@class, 'chain')]")
     assert len(drawings) == 2  # one for wide windows and print, one for narrow ones
@@ -172,7 +170,7 @@ def test_hostile_text_in_every_field_stays_text(
     bad = made.hostile
     texts = ("asset_name", "site", "zone", "weakness", "title", "place", "reach_fact", "reason", "would_lower",
              "label", "due_rule", "owner", "disposition_because", "fix")  # fmt: skip
-    spoiled: dict[str, Any] = {name: bad for name in texts} | {"leads_to": [bad], "sources": [bad]}
+    spoiled: dict[str, Any] = dict.fromkeys(texts, bad) | {"leads_to": [bad], "sources": [bad]}
     rows = [made.exposure(key, key, TREATMENTS[key % 5], reachable="unknown", **spoiled) for key in range(1, 30)]
     steps = [
         {**step, "step": bad, "fact": bad, "source": bad, "zone": bad, "service": bad, "technique": bad}
@@ -242,7 +240,7 @@ def test_what_changed_since_the_cycle_before(
     assert "host-5.example.com: not ours" in news
     assert "The scope changed in between" in news
     totals = [text(cell) for cell in tree.xpath("//section[@id='new']//tfoot//td")]
-    assert totals == ["6", "4", "−2"]  # noqa: RUF001
+    assert totals == ["6", "4", "−2"]
 
 
 def test_a_cycle_that_changed_nothing_says_so(
@@ -254,9 +252,7 @@ def test_a_cycle_that_changed_nothing_says_so(
     assert "Nothing changed" in section(page(workspace, tmp_path), "new")
 
 
-def test_no_service_is_named(
-    workspace: Workspace, finish: Finish, made: SimpleNamespace, tmp_path: Path
-) -> None:
+def test_no_service_is_named(workspace: Workspace, finish: Finish, made: SimpleNamespace, tmp_path: Path) -> None:
     finish(5, [made.exposure(1, 1, "act_now", leads_to=[], leads="no")], facts=made.imports())
     tree = page(workspace, tmp_path)
     assert "No service is named yet" in section(tree, "services")

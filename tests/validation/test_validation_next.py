@@ -65,9 +65,11 @@ def test_from_another_place_than_the_deciding_one_nothing_is_asked() -> None:
     assert len(stage.next_tests([row()], 5, vantage="office", scope=SCOPE)) == 1
 
 
-def test_known_reach_and_missing_ports_or_addresses_give_no_test() -> None:
-    for changes in ({"reachable": "yes"}, {"ports": []}, {"addresses": []}, {"way_in": "user"}, {"decided_from": ""}):
-        assert stage.next_tests([row(**changes)], 5, scope=SCOPE) == []
+@pytest.mark.parametrize(
+    "changes", [{"reachable": "yes"}, {"ports": []}, {"addresses": []}, {"way_in": "user"}, {"decided_from": ""}]
+)
+def test_known_reach_and_missing_ports_or_addresses_give_no_test(changes: dict[str, Any]) -> None:
+    assert stage.next_tests([row(**changes)], 5, scope=SCOPE) == []
 
 
 def test_an_asset_without_address_is_asked_for_by_name() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def ports() -> Iterator[tuple[int, int, int]]:
         yield found[0], found[1], found[2]
 
 
-def made(folder: Path, named: dict[str, int], targets: tuple[int, int]) -> Workspace:
+def made(folder: Path, named: dict[str, int], targets: tuple[int, int], more: Any = ()) -> Workspace:
     """A workspace with one host and a weakness on each port, after a cycle; nothing is approved yet."""
     workspace = Workspace.create(folder / "ws", seed=3)
     findings = [
@@ -53,7 +54,7 @@ def made(folder: Path, named: dict[str, int], targets: tuple[int, int]) -> Works
         for cve, port in named.items()
     ]  # fmt: skip
     report = folder / "report.json"
-    report.write_text(json.dumps(findings))
+    report.write_text(json.dumps([*findings, *more]))
     workspace.scope_file.write_text(SCOPE.format(port=targets[0], closed=targets[1]))
     assert not [one.error for one in taking.take(workspace, [report], site="main").errors]
     running.run(workspace)
@@ -165,3 +166,38 @@ def test_no_reach_test_without_a_place_and_no_unheard_of_place(workspace: Worksp
     assert any("--from-zone" in one["allowed"] for one in rows)
     with pytest.raises(UsageError, match="no zone nowhere"):
         validate(workspace, vantage="nowhere")
+
+
+def test_a_handshake_refutes_an_old_version_that_is_gone(
+    tmp_path: Path, ports: tuple[int, int, int], certificate: Any, tls_server: Any
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(certificate("web-01.example.com").path)
+    port = tls_server(context)
+    said = {
+        "TLS Version 1.0 Protocol Detection": "refuted", "SSL Self-Signed Certificate": "confirmed",
+        "SSL Certificate Expiry": "refuted",
+    }  # fmt: skip
+    more = [
+        {"asset": "web-01.example.com", "rule": f"check-{number}", "severity": "medium", "port": port,
+         "protocol": "tcp", "title": title, "kind": "misconfiguration"}
+        for number, title in enumerate(said)
+    ]  # fmt: skip
+    workspace = made(tmp_path, {"CVE-2024-1001": ports[0]}, (ports[0], port), more)
+    approve(workspace)
+    rows = validate(workspace, run=True)
+    assert {one["check"] for one in rows if one["outcome"] != "not_run"} == {
+        "tls (tls1.0)", "tls (self_signed)", "tls (expired)",
+    }  # fmt: skip
+    running.run(workspace)
+    connection = serving.connect(workspace)
+    try:
+        found = dict(connection.execute("select title, verdict from exposures").fetchall())
+    finally:
+        connection.close()
+    assert {title: found[title] for title in said} == said
+    with open_lake(workspace, read_only=True) as lake:
+        assert evidence.standing(lake).num_rows == len(said)
+    # What a handshake has settled is not proposed again.
+    assert not [one for one in validate(workspace) if one["check"].startswith("tls")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from foreshore.cli.tour_points import Picture
     from foreshore.workspace import Workspace
 
+WIDTH = 118
 _TREATED = {
     "act_now": "few; a ticket each, or one for many", "unknown": "could matter much; one fact decides each",
     "routine": "the usual patching is enough", "watch": "nothing to do until something changes",
@@ -33,6 +35,10 @@ class Voice:
         """Begin a section."""
         self.say("")
         self.say(typer.style(text, bold=True))
+
+    def tell(self, text: str) -> None:
+        """Say a sentence that may need a second line."""
+        self.say(textwrap.fill(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False))
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> None:
         """Show a table."""
@@ -73,7 +79,7 @@ def scanners_only(
     voice.head("Moved: the scanners' first twenty beside these")
     chosen = moved_both_ways(moved)
     for one in chosen:
-        voice.say(moved_line(one))
+        voice.tell(moved_line(one))
     return {
         "cycle": cycle, "exposures": exposures, "actions": first, "moved": moved,
         "shown_moved": [one["exposure"] for one in chosen],
@@ -101,8 +107,9 @@ def services(voice: Voice, cycle: dict[str, Any]) -> None:
     """Show each service with its chance a year and interval."""
     rows = [
         (one["name"], str(one["impact"]["tier"]), percent(one["probability_per_year"]),
-         interval(one["low"], one["high"]), interval(one["best_case"], one["worst_case"]), percent(one["share"]))
-        for one in sorted(cycle["services"], key=lambda one: (-one["share"], one["name"]))
+         interval(one["low"], one["high"]), interval(one["best_case"], one["worst_case"]),
+         "through the others" if one["foundation"] and not one["share"] else percent(one["share"]))
+        for one in sorted(cycle["services"], key=lambda one: (one["foundation"], -one["share"], one["name"]))
     ]  # fmt: skip
     head = ("service", "tier", "hurt in a year", "likely between", "all unknowns good to all bad", "share of risk")
     voice.table(head, rows, (1, 2, 5))
@@ -139,17 +146,21 @@ def moved_both_ways(moved: Sequence[dict[str, Any]], each: int = 3) -> list[dict
 
 
 def _distinct(moved: Iterable[dict[str, Any]], most: int) -> list[dict[str, Any]]:
-    chosen: dict[str, dict[str, Any]] = {}
+    """Return the first of each weakness and of each asset."""
+    chosen: list[dict[str, Any]] = []
+    seen: set[str] = set()
     for one in moved:
-        chosen.setdefault(one["weakness"], one)
-    return list(chosen.values())[:most]
+        if not seen & {one["weakness"], one["asset_name"]}:
+            chosen.append(one)
+            seen |= {one["weakness"], one["asset_name"]}
+    return chosen[:most]
 
 
 def moved_line(one: dict[str, Any]) -> str:
     """Tell one move: the arrow, from which place to which, and why."""
     arrow = "↓" if one["direction"] == "fell" else "↑"
     name = one["asset_name"].split(".")[0]
-    return f"{arrow} {one['weakness']} on {name}, {one['scanner_rank']} → {one['our_rank']:,}. {one['sentence']}"
+    return f"{arrow} {one['weakness']} on {name}, {one['scanner_rank']:,} → {one['our_rank']:,}. {one['sentence']}"
 
 
 def sharper(voice: Voice, before: Picture, after: Picture) -> dict[str, Any]:
@@ -173,10 +184,10 @@ def sharper(voice: Voice, before: Picture, after: Picture) -> dict[str, Any]:
         [(one["service"], interval(*one["before"]), interval(*one["after"])) for one in bounds if not one["foundation"]],
     )
     for one in fell[:2]:
-        voice.say(f"↓ {one['weakness']} on {one['asset_name'].split('.')[0]}, {one['before']} → {one['after']:,}: {one['fact']}.")
+        voice.tell(f"↓ {one['weakness']} on {one['asset_name'].split('.')[0]}, {one['before']} → {one['after']:,}: {one['fact']}.")
     if settled:
-        voice.say(f"? {settled['weakness']} on {settled['asset_name'].split('.')[0]} was unknown: {settled['before']}.")
-        voice.say(f"  Now {settled['answer']}: {settled['after']}.")
+        voice.tell(f"? {settled['weakness']} on {settled['asset_name'].split('.')[0]} was unknown: {settled['before']}.")
+        voice.tell(f"  Now {settled['answer']}: {settled['after']}.")
     return {
         "cycle": new, "unknown_before": unknown[0], "unknown_after": unknown[1],
         "treatments_before": old["treatments"], "treatments_after": new["treatments"], "fell": fell[:10],
@@ -215,7 +226,7 @@ def _settled(before: Picture, after: Picture) -> dict[str, Any]:
     ]  # fmt: skip
     if not rows:
         return {}
-    row = max(rows, key=lambda one: (one["contribution_if_reachable"] or 0, one["contribution"] or 0, -one["rank"]))
+    row = min(rows, key=lambda one: (not one["weakness"].startswith("CVE-"), one["rank"]))
     now = after.rows[row["exposure"]]
     return {
         "weakness": row["weakness"], "asset_name": row["asset_name"], "before": row["reach_fact"],
@@ -229,22 +240,22 @@ def days_after(voice: Voice, points: dict[str, Any]) -> None:
     voice.head("The days after")
     false, filtered = points["false_positive"], points["filtered"]
     if false:
-        voice.say(
+        voice.tell(
             f"A person marks {false['weakness']} on {false['asset_name'].split('.')[0]} as a false positive. The next scan "
             f"reports it again ({str(false['seen_again'])[:10]}): it stays dismissed."
         )
-    voice.say(
+    voice.tell(
         f"Somebody imports a filtered export (severity high and above, {filtered.get('findings', 0):,} findings): it "
         f"closes {filtered.get('fixed', 0)} of {filtered['open_before']:,} exposures."
     )
     for one in _both_kinds(points["claims"]):
         name = one["asset_name"].split(".")[0]
         if one["kind"] == "fixed":
-            voice.say(f"{one['weakness']} on {name} is {one['reason']}; dated at the claim, {one['happened_at']:%Y-%m-%d}.")
+            voice.tell(f"{one['weakness']} on {name} is {one['reason']}; dated at the claim, {one['happened_at']:%Y-%m-%d}.")
         else:
-            voice.say(f"{one['weakness']} on {name} was claimed fixed as well: {one['reason']}. It is open again.")
+            voice.tell(f"{one['weakness']} on {name} was claimed fixed as well: {one['reason']}. It is open again.")
     again = points["again"]
-    voice.say(
+    voice.tell(
         f"All {again['files']} first reports imported once more: {again['duplicates']} were known, "
         f"{again['new']} exposures are new."
     )
@@ -264,7 +275,7 @@ def closing(voice: Voice, result: dict[str, Any]) -> None:
             voice.say("  " + line)
     sums = ", ".join(f"{TREATMENTS[name]} {accounted['treatments'].get(name, 0):,}" for name in TREATMENTS)
     voice.head("Every exposure accounted for")
-    voice.say(f"{sums}: {accounted['open']:,} open, each with its reason; dismissed: {accounted['dismissed']}.")
+    voice.tell(f"{sums}: {accounted['open']:,} open, each with its reason; dismissed: {accounted['dismissed']}.")
     voice.head("Where to look")
     voice.say(f"The report for people: {result['report']}")
     for command in result["try"]:
@@ -276,13 +287,14 @@ def ticket_in_short(text: str, most: int = 14) -> list[str]:
     """Return the ticket's first sections without blank lines, each with its heading in front."""
     lines: list[str] = []
     heading = ""
-    for line in (one for one in text.splitlines() if one.strip()):
+    plain = text.replace("**", "").replace("\\", "")
+    for line in (one for one in plain.splitlines() if one.strip()):
         if line.startswith("## "):
             heading = line[3:] + ": "
         elif line.startswith("# "):
             lines.append(_short(line[2:], 114))
         else:
-            lines.append(_short(heading + line, 114))
+            lines.append(_short(heading + line.removeprefix("- "), 114))
             heading = ""
     return lines[:most]
 

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, overload
 
@@ -100,6 +101,11 @@ class Rows(Sequence[dict[str, Any]]):
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Yield the rows in their order."""
         yield from self._table.to_pylist()
+
+    @cached_property
+    def first(self) -> dict[str, Any]:
+        """The first row."""
+        return self[0]
 
     def column(self, name: str) -> list[Any]:
         """Return one column's values."""
@@ -215,8 +221,7 @@ def _channel(kind: str, rows: Rows, policy: Policy) -> str:
         return "ticket"
     if any(rows.column("due")):
         return "ticket"
-    first = rows[0]
-    said = " ".join(str(first[name] or "") for name in ("component", "component_name", "fix", "asset_kind"))
+    said = " ".join(str(rows.first[name] or "") for name in ("component", "component_name", "fix", "asset_kind"))
     for name in policy.names("effort.routine"):
         marks = policy.values(f"effort.routine.{name}.ecosystems")
         if any(mark in said.lower() for mark in marks):
@@ -236,7 +241,7 @@ def ecosystem(component: str) -> str:
 
 def _target(rows: Rows) -> tuple[str, str]:
     """Return (versions now, version that is enough for all) of the rows' component."""
-    kind = ecosystem(str(rows[0]["component"] or ""))
+    kind = ecosystem(str(rows.first["component"] or ""))
     both = zip(rows.column("version"), rows.column("fixed_version"), strict=True)
     pairs = {(version or "", fixed or "") for version, fixed in both}
     wanted = [versions.enough(now, fixed, kind) for now, fixed in sorted(pairs)]
@@ -246,8 +251,8 @@ def _target(rows: Rows) -> tuple[str, str]:
 
 
 def _patch(rows: Rows, name: tuple[str, ...]) -> tuple[str, str]:
-    product = _plain(rows[0]["component_name"] or _short(name[1]))
-    if rows[0]["fix"] and name[1] == rows[0]["fix"]:
+    product = _plain(rows.first["component_name"] or _short(name[1]))
+    if rows.first["fix"] and name[1] == rows.first["fix"]:
         return f"Install {name[1]} on {_where(rows)}", f"install {name[1]}"
     now, target = _target(rows)
     change = (
@@ -273,22 +278,22 @@ def _short(component: str) -> str:
 def _rebuild(rows: Rows, name: tuple[str, ...]) -> tuple[str, str]:
     products = list(dict.fromkeys(map(_short, dict.fromkeys(rows.column("product")))))
     few = ", ".join(products[:4]) + (f" and {len(products) - 4} more" if len(products) > 4 else "")
-    return f"Rebuild image {rows[0]['asset_name']}", f"newer packages: {few}"
+    return f"Rebuild image {rows.first['asset_name']}", f"newer packages: {few}"
 
 
 def _configure(rows: Rows, name: tuple[str, ...]) -> tuple[str, str]:
-    return f"Correct “{rows[0]['title']}” on {_where(rows)}", rows[0]["title"]
+    return f"Correct “{rows.first['title']}” on {_where(rows)}", rows.first["title"]
 
 
 def _rotate(rows: Rows, name: tuple[str, ...]) -> tuple[str, str]:
     return (
-        f"Replace and revoke the secret in {rows[0]['asset_name']}",
-        f"{rows[0]['title']} ({rows[0]['place']})",
+        f"Replace and revoke the secret in {rows.first['asset_name']}",
+        f"{rows.first['title']} ({rows.first['place']})",
     )
 
 
 def _code(rows: Rows, name: tuple[str, ...]) -> tuple[str, str]:
-    return f"Change the code of {rows[0]['asset_name']}: {rows[0]['title']}", rows[0]["title"]
+    return f"Change the code of {rows.first['asset_name']}: {rows.first['title']}", rows.first["title"]
 
 
 def _replace(rows: Rows, name: tuple[str, ...]) -> tuple[str, str]:

@@ -230,7 +230,7 @@ def _signal_columns(modelled: Modelled) -> dict[str, Any]:
     place = pc.index_in(exposures.column("weakness"), value_set=signals.column("weakness").combine_chunks())
     taken = signals.select(["cvss", "epss", "kev"]).take(place)
     return {
-        "cvss": pc.coalesce(exposures.column("cvss"), taken.column("cvss")),
+        "cvss": pc.coalesce(taken.column("cvss"), exposures.column("cvss")),
         "epss": taken.column("epss"), "kev": taken.column("kev"),
     }  # fmt: skip
 

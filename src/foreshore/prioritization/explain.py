@@ -38,8 +38,9 @@ class Narrator:
         self.assets = self.context.assets.column("name").to_pylist()
         self.asset_keys = self.context.assets.column("asset").to_pylist()
         self.place_of = self.compiled.reach.place_of
-        names = ("exposure", "weakness", "title", "sources", "last_seen", "component_name", "place")
-        self.exposures = {name: self.context.exposures.column(name).to_pylist() for name in names}
+        names = ["exposure", "weakness", "title", "sources", "last_seen", "component_name", "place"]
+        self.exposures = self.context.exposures.select(names)
+        self.told_of: dict[int, dict[str, Any]] = {}
         self.services = [service.name for service in self.context.services]
         self.ports = [key[1] for key in self.compiled.reach.endpoint_of]
         first: dict[int, int] = {}
@@ -122,23 +123,27 @@ class Narrator:
         }  # fmt: skip
         more: dict[str, Any] = {"fact": "a number of the policy", "source": "policy", "assumed": True}
         if cause >= 0:
-            weakness = str(self.exposures["weakness"][cause])
-            title = str(self.exposures["title"][cause])
+            told = self._exposure(cause)
+            weakness, title = str(told["weakness"]), str(told["title"])
             values |= {
                 "weakness": weakness if weakness.startswith(("CVE-", "GHSA-")) else title,
-                "what": self.exposures["component_name"][cause] or self.exposures["place"][cause] or "software",
+                "what": told["component_name"] or told["place"] or "software",
                 "gain": _GAIN[GIVES[int(self.chances.gives[cause])]],
             }
             more = {
-                "fact": f"{weakness}: {title}", "source": ", ".join(self.exposures["sources"][cause]),
-                "observed_at": self.exposures["last_seen"][cause], "assumed": False,
-                "cause": self.exposures["exposure"][cause],
+                "fact": f"{weakness}: {title}", "source": ", ".join(told["sources"]),
+                "observed_at": told["last_seen"], "assumed": False, "cause": told["exposure"],
             }  # fmt: skip
         elif rule == "tie":
             more = {"fact": "a known right", "source": "relations", "assumed": False}
         zone = self.compiled.reach.places[int(self.place_of[asset])].name if asset >= 0 else values["place"]
         sentence = words["sentence"].format(**values).rstrip(".") + "."
         return _row(rule, sentence, asset=self.asset_keys[asset] if asset >= 0 else 0, zone=zone, **more)
+
+    def _exposure(self, row: int) -> dict[str, Any]:
+        if row not in self.told_of:
+            self.told_of[row] = self.exposures.slice(row, 1).to_pylist()[0]
+        return self.told_of[row]
 
     def _from_inside(self, step: int) -> bool:
         """Is the endpoint that this step uses not one that the internet is known to reach?"""

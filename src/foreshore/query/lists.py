@@ -97,7 +97,12 @@ def _served(connection: duckdb.DuckDBPyConnection, keys_asked: list[int]) -> set
     asked = pa.table({"exposure": pa.array(sorted(set(keys_asked)), pa.int64())})
     connection.register("asked", asked)
     try:
-        return {key for (key,) in connection.execute("select exposure from exposures semi join asked using (exposure)").fetchall()}
+        return {
+            key
+            for (key,) in connection.execute(
+                "select exposure from exposures semi join asked using (exposure)"
+            ).fetchall()
+        }
     finally:
         connection.unregister("asked")
 

@@ -80,9 +80,7 @@ _PUBLIC = {
 def _rose(row: Mapping[str, Any]) -> str:
     reasons = []
     if row["exploit"] in ("attacks", "ransomware"):
-        reasons.append(
-            f"it is used in {'ransomware attacks' if row['exploit'] == 'ransomware' else 'attacks'}"
-        )
+        reasons.append(f"it is used in {'ransomware attacks' if row['exploit'] == 'ransomware' else 'attacks'}")
     elif row["exploit"] in _PUBLIC:
         reasons.append(_PUBLIC[row["exploit"]])
     if row["reachable"] == "yes":

@@ -58,7 +58,9 @@ def chain(steps: Iterable[Mapping[str, Any]]) -> list[Node]:
             label = "people" if not step["zone"] else str(step["zone"])
             nodes.append(Node("Internet" if label == "internet" else label.capitalize(), "entry"))
         elif rule in _SERVICE_RULES:
-            nodes.append(Node(_service(step), "service", link=[*pending, _WORDS[rule]], assumed=assumed or bool(step["assumed"])))
+            nodes.append(
+                Node(_service(step), "service", link=[*pending, _WORDS[rule]], assumed=assumed or bool(step["assumed"]))
+            )
             pending, assumed = [], False
         elif step["asset"]:
             _on_asset(nodes, step, pending, assumed)

@@ -63,7 +63,10 @@ def _treatments(served: Served) -> dict[str, Any]:
     counts = served.treatments()
     total = sum(counts.get(name, 0) for name in facts.TREATMENTS)
     dismissed = [
-        {"disposition": wording.DISPOSITIONS.get(row["disposition"], row["disposition"] or "dismissed"), "count": row["n"]}
+        {
+            "disposition": wording.DISPOSITIONS.get(row["disposition"], row["disposition"] or "dismissed"),
+            "count": row["n"],
+        }
         for row in served.dismissed()
     ]
     return {
@@ -84,7 +87,7 @@ def _treatments(served: Served) -> dict[str, Any]:
 
 
 def _service(row: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
-    said = next((one for one in result.get("services", []) if one["name"] == row["service"]), {})
+    said: dict[str, Any] = next((one for one in result.get("services", []) if one["name"] == row["service"]), {})
     possible = bool(row["path"]) or bool(row["probability"])
     impact = said.get("impact", {})
     harm = [wording.HARM.get(str(impact.get(name)), "") for name in ("safety", "mission")]

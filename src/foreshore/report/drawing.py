@@ -63,9 +63,7 @@ def span(service: dict[str, Any], end: float) -> dict[str, float | None]:
     names = ("probability", "low", "high", "best_case", "worst_case")
     if not service["possible"]:
         return dict.fromkeys(names)
-    return {
-        name: None if service[name] is None else round(100 * min(service[name] / end, 1.0), 2) for name in names
-    }
+    return {name: None if service[name] is None else round(100 * min(service[name] / end, 1.0), 2) for name in names}
 
 
 def chain(nodes: Sequence[Node]) -> dict[str, Any]:

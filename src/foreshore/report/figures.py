@@ -62,7 +62,7 @@ def chance(value: float | None, error: float | None, *, possible: bool) -> str:
 
 def number(value: float | None) -> str:
     """Write a count or sum with thin groups of three digits."""
-    return "–" if value is None else f"{value:,.0f}".replace(",", " ")  # noqa: RUF001
+    return "–" if value is None else f"{value:,.0f}".replace(",", " ")
 
 
 def rate(value: float | None) -> str:
@@ -109,7 +109,7 @@ def plural(count: float, one: str, many: str = "") -> str:
 
 def change(value: int) -> str:
     """Write a difference with its sign, or a dash where there is none."""
-    return f"{'+' if value > 0 else '−'}{number(abs(value))}" if value else "–"  # noqa: RUF001
+    return f"{'+' if value > 0 else '−'}{number(abs(value))}" if value else "–"
 
 
 def few(names: list[str], most: int = 3) -> str:

@@ -53,7 +53,7 @@ def _environment() -> jinja2.Environment:
 
     found = jinja2.Environment(
         loader=jinja2.PackageLoader("foreshore.report", "templates"),
-        autoescape=lambda name: not (name or "").endswith(".md.j2"),
+        autoescape=jinja2.select_autoescape(disabled_extensions=("md.j2",), default=True),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

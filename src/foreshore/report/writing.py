@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -89,7 +90,7 @@ def _cell(value: Any) -> object:
 
 def _pdf(workspace: Workspace) -> bytes:
     try:
-        import weasyprint
+        weasyprint: Any = importlib.import_module("weasyprint")
     except (ImportError, OSError) as error:  # OSError: the program is there, a library of the system is not
         raise UsageError(
             "a PDF needs WeasyPrint, which is not installed",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from foreshore.store.ducklake import Lake
     from foreshore.workspace import Workspace
 
-MORE = 40  # candidates read for each test that is wanted: many share a port, some cannot be tested
+LEAST, MORE = 4000, 40  # candidates read, at least and for each test wanted: many share a port or cannot be tested
 _UNKNOWN = r"^not known whether (.+) reaches (.+)$"
 
 # `claims` are the rows of tls_claims.csv, the first that matches counts.
@@ -110,7 +110,7 @@ def read(workspace: Workspace, lake: Lake, policy: Policy, vantage: str, top: in
     connection = serving.connect(workspace)
     try:
         connection.register("claims", _claims())
-        given = {"vantage": vantage, "most": MORE * top}
+        given = {"vantage": vantage, "most": max(LEAST, MORE * top)}
         ranked = connection.execute(_RANKED, given).to_arrow_table()
     finally:
         connection.close()
