@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 PER_HOST = 50
-NAMES = {"trivy": "report.json", "nessus": "report.nessus", "nuclei": "report.jsonl", "generic": "report.jsonl"}
+NAMES = {"trivy": "report.json", "nessus": "report.nessus", "nuclei": "report.jsonl", "generic": "report.csv"}
 
 
 def write(path: Path, format: str, findings: int, *, days: int = 0) -> Path:
@@ -90,4 +90,15 @@ def _zap(path: Path, findings: int) -> Path:
     return file
 
 
-_OWN = {"sarif": _sarif, "zap": _zap}
+def _generic_json(path: Path, findings: int) -> Path:
+    """The rows of the generic CSV as a list of JSON objects, empty cells left out."""
+    import csv
+
+    with write(path, "generic", findings).open(newline="", encoding="utf-8") as source:
+        rows = [json.dumps({name: cell for name, cell in row.items() if cell}) for row in csv.DictReader(source)]
+    file = path / "report.json"
+    file.write_text("[\n" + ",\n".join(rows) + "\n]\n", encoding="utf-8")
+    return file
+
+
+_OWN = {"sarif": _sarif, "zap": _zap, "generic_json": _generic_json}

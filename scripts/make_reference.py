@@ -154,7 +154,7 @@ def readers() -> str:
     for name, reader in sorted(known().items()):
         described = inspect.cleandoc(type(reader).__doc__ or "")
         if not described or described.startswith(f"{type(reader).__name__}("):
-            described = inspect.cleandoc(inspect.getmodule(type(reader)).__doc__ or "")  # type: ignore[union-attr]
+            described = inspect.cleandoc(inspect.getmodule(type(reader)).__doc__ or "")
         lines += [f"## {name}", "", f"Version {reader.version}.", "", *(line.rstrip() for line in described.splitlines()), ""]
     return "\n".join(lines)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 Cli = Callable[..., Any]
@@ -33,6 +33,7 @@ def only(parts: dict[str, float], *causes: str) -> bool:
     return all(share == 0 for cause, share in parts.items() if cause not in causes)
 
 
+@settings(deadline=None)
 @given(risks=st.tuples(RISK, RISK, RISK, RISK, RISK))
 def test_the_parts_always_add_up_to_the_whole(risks: tuple[float, float, float, float, float]) -> None:
     from foreshore.cycle.trend import shares
@@ -126,19 +127,24 @@ def test_scope_and_decisions_are_the_yardstick(cli: Cli, copy: Path) -> None:
 
 @pytest.mark.slow
 def test_a_weakness_published_since_on_a_known_asset_is_the_world(cli: Cli, copy: Path, make: Any) -> None:
-    import time
-
-    report = make.csv(
-        copy.parent / "later.csv",
-        make.row("web-1", "203.0.113.10", "CVE-2026-0001,Log4j once more,critical,pkg:maven/org.example/new,new,1,2,443,package", 0),
-    )
-    time.sleep(1.1)  # a cycle sees what was observed up to its second
-    assert cli("import", str(report), "--source", "agents", "-w", str(copy)).code == 0
-    moment = "2999-01-01"
-    assert moment
+    where = ("-w", str(copy))
+    assert cli("cycle", "--as-of", make.day(5), *where).code == 0
+    fresh = make.row("web-1", "203.0.113.10", "CVE-2026-0001,Proxy login bypass,critical,pkg:generic/proxy,proxy,1.0,1.1,443,package", 2)
+    old = make.row("web-1", "203.0.113.10", "CVE-2019-0001,Proxy crash,critical,pkg:generic/proxy,proxy,1.0,1.1,443,package", 2)
+    news = make.signals(
+        copy.parent / "published.csv", f"CVE-2026-0001,published,,,cna,,{make.day(3)}",
+        f"CVE-2026-0001,kev,1,,cisa-kev,,{make.day(3)}", "CVE-2019-0001,published,,,cna,,2019-01-01",
+    )  # fmt: skip
+    for name, line in (("fresh", fresh), ("old", old)):
+        assert cli("import", str(make.csv(copy.parent / f"{name}.csv", line)), "--source", "agents", *where).code == 0
+    assert cli("intel", "update", "--from", str(news), *where).code == 0
     cycle(cli, copy)
-    found, _ = diff(cli, copy)
-    assert found["exposures"]["new"] == 1
+    found, parts = diff(cli, copy)
+    assert found["exposures"]["new"] == 2
+    assert parts[WORLD] > 0
+    assert parts[YARDSTICK] == parts[FIXES] == 0
+    assert "1 exposure to weaknesses published since" in found["parts"][0]["what"]
+    assert "1 exposure for the first time" in found["parts"][1]["what"]
 
 
 def test_one_cycle_has_nothing_to_be_compared_with(cli: Cli, company: Path) -> None:

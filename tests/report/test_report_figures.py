@@ -137,6 +137,18 @@ def test_an_assumed_step_makes_its_link_assumed() -> None:
     assert nodes[1].notes == ["CVE-2026-2"]
 
 
+def test_who_is_written_to_stands_on_the_way() -> None:
+    steps = [
+        {"rule": "enter", "asset": 0, "assumed": False, "zone": ""},
+        {"rule": "phish", "asset": 0, "assumed": True, "zone": "office"},
+        {"rule": "login", "asset": 2, "assumed": True},
+        {"rule": "harm", "asset": 2, "assumed": False, "fact": "host-2 belongs to Shop"},
+    ]
+    nodes = chains.chain({**full(step), **step} for step in steps)
+    assert [node.label for node in nodes] == ["People", "A user in office", "host-2", "Shop"]
+    assert [node.assumed for node in nodes] == [False, True, True, False]
+
+
 @given(st.text())
 def test_no_cell_begins_a_formula(text: str) -> None:
     said = str(safe.cell(text))

@@ -294,6 +294,19 @@ def test_one_question_gathers_all_that_it_decides(
     assert "answers to 2 open questions, which decide 6 exposures" in text(tree.xpath("//ol[@id='summary']")[0])
 
 
+@pytest.mark.parametrize(
+    ("bound", "said"), [(0.7, "can remove more than 70 %"), (1.0, "is not known"), (None, "is not known")]
+)
+def test_the_bound_of_the_plan_is_said_where_it_says_something(
+    workspace: Workspace, finish: Finish, made: SimpleNamespace, tmp_path: Path, bound: float | None, said: str
+) -> None:
+    plan = {"before": 1.0, "after": 0.4, "bound": bound}
+    finish(5, [made.exposure(1, 1, "act_now")], actions=[made.action(901, 1)], result={"plan": plan})
+    actions = section(page(workspace, tmp_path), "actions")
+    assert "Together they leave 40 % of the modelled risk" in actions
+    assert said in actions
+
+
 def test_the_same_cycle_gives_the_same_file(finished: Workspace, tmp_path: Path) -> None:
     first = writing.write(finished, "html", tmp_path / "a.html").read_bytes()
     assert writing.write(finished, "html", tmp_path / "b.html").read_bytes() == first

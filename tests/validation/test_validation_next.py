@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from foreshore import facts, policy
 from foreshore.validation import candidates, evidence, stage
+from foreshore.validation.checks import tls
 
 SCOPE = facts.Scope(
     "Example Stores",
@@ -87,10 +89,39 @@ def test_what_was_tried_is_not_asked_again() -> None:
     tried = {"asset": 10, "port": 445, "check_name": "tcp_reach", "vantage": "office", "exposures": [0]}
     assert stage.next_tests([row()], 5, scope=SCOPE, tried=[tried]) == []
     assert len(stage.next_tests([row()], 5, scope=SCOPE, tried=[{**tried, "vantage": "dmz"}])) == 1
-    tls = row(reachable="yes", claim="rc4", exposure=7)
+    weak = row(reachable="yes", claim="rc4", exposure=7)
     seen = {**tried, "check_name": "tls", "vantage": "", "exposures": [6]}
-    assert len(stage.next_tests([tls], 5, scope=SCOPE, tried=[seen])) == 1
-    assert stage.next_tests([tls], 5, scope=SCOPE, tried=[{**seen, "exposures": [6, 7]}]) == []
+    assert len(stage.next_tests([weak], 5, scope=SCOPE, tried=[seen])) == 1
+    assert stage.next_tests([weak], 5, scope=SCOPE, tried=[{**seen, "exposures": [6, 7]}]) == []
+
+
+@pytest.mark.parametrize(
+    ("title", "claim"),
+    [
+        ("TLS Version 1.0 Protocol Detection", "tls1.0"), ("TLS Version 1.1 Deprecated Protocol", "tls1.1"),
+        ("Deprecated TLS Detection", "tls1.0-1.1"),
+        ("SSL/TLS: Deprecated TLSv1.0 and TLSv1.1 Protocol Detection", "tls1.0-1.1"),
+        ("SSL RC4 Cipher Suites Supported (Bar Mitzvah)", "rc4"), ("SSL Medium Strength Cipher Suites", "3des"),
+        ("SSL/TLS: Report Weak Cipher Suites", "weak_cipher"), ("SSL Anonymous Cipher Suites Supported", "anonymous"),
+        ("SSL Null Cipher Suites Supported", "null"), ("SSL Self-Signed Certificate", "self_signed"),
+        ("SSL Certificate Expiry", "expired"), ("SSL/TLS: Certificate Expired", "expired"),
+        ("SSL Certificate Cannot Be Trusted", "untrusted"), ("SSL Certificate with Wrong Hostname", "wrong_name"),
+        ("SSL Certificate Chain Contains RSA Keys Less Than 2048 bits", "small_key"),
+        ("SSL/TLS: Certificate Signed Using A Weak Signature Algorithm", "weak_signature"),
+        ("OpenSSL CCS Man in the Middle", ""), ("SSL/TLS: Deprecated SSLv2 and SSLv3 Protocol Detection", ""),
+        ("SMB Signing not required", ""), ("Terminal Services Use SSL/TLS", ""), ("Password never expires", ""),
+    ],
+)  # fmt: skip
+def test_titles_of_scanners_lead_to_claims(title: str, claim: str) -> None:
+    rows = [one for one in candidates.claims().to_pylist() if one["field"] == "title"]
+    assert next((one["claim"] for one in rows if re.search(one["pattern"], title, re.I)), "") == claim
+
+
+def test_every_claim_of_the_table_can_be_asked() -> None:
+    rows = candidates.claims().to_pylist()
+    assert {one["claim"] for one in rows} <= set(tls.CLAIMS)
+    assert {one["field"] for one in rows} == {"weakness", "title"}
+    assert all(re.compile(one["pattern"]) and one["note"] for one in rows)
 
 
 def test_ports_of_a_product_are_those_seen_open_else_its_first() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from foreshore import facts
-from foreshore.cli.shared import note, table
+from foreshore.cli.shared import table
 from foreshore.errors import NothingToRead, UsageError, WorkspaceError
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _import(
 
     found = ImportResult()
     if reports:
-        found = taking.take(workspace, list(reports), site=site, vantage=vantage, on_note=note)
+        found = taking.take(workspace, list(reports), site=site, vantage=vantage)
     shown: dict[str, Any] = msgspec.to_builtins(found)
     if reports and not quiet:
         setup.show_import(shown)

@@ -90,9 +90,11 @@ def inspect(
 
     Example: foreshore inspect scan.nessus
     """
+    import msgspec
+
     from foreshore.discovery import inspection
 
-    found = [one.as_dict() for one in inspection.inspect(files)]
+    found = [msgspec.to_builtins(one) for one in inspection.inspect(files)]
     if json:
         print_json(found)
     else:
@@ -124,12 +126,12 @@ def import_(
     """
     import msgspec
 
-    from foreshore.cycle import taking
+    from foreshore.cycle import scopes, taking
 
     opened = open_workspace(workspace)
     result = taking.take(
-        opened, paths, source=source, site=site or "main", vantage=from_zone or "", coverage=coverage or "",
-        on_note=note,
+        opened, paths, source=source, site=scopes.site_of_import(opened, site, from_zone or "", say),
+        vantage=from_zone or "", coverage=coverage or "", on_note=note,
     )  # fmt: skip
     shown = msgspec.to_builtins(result)
     if json:

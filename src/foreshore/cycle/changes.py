@@ -27,13 +27,19 @@ _MOVES = """
         select coalesce(n.canonical, e.exposure) as exposure
         from exposures e join runs r on r.run = e.run left join exposure_now n on n.exposure = e.exposure
         where r.known_at <= {written} and e.first_seen <= {before} group by 1
+    ), life as (
+        select coalesce(n.canonical, e.exposure) as exposure,
+            arg_max(e.kind, (e.happened_at, e.kind <> 'opened', e.kind = 'reopened')) as kind
+        from exposure_events_now e left join exposure_now n on n.exposure = e.exposure
+        where e.happened_at <= {now} and (n.canonical is null or n.canonical = e.exposure) group by 1
     ), both_of as (
         select coalesce(new.exposure, old.exposure) as exposure, old.what as was, new.what as became, case
-            when new.exposure is null then 'fixed'
-            when old.exposure is null and (new.what.state = 'reopened' or known.exposure is not null) then 'reopened'
-            when old.exposure is null then 'new'
+            when new.exposure is null then case when life.kind = 'fixed' then 'fixed' else 'recounted' end
+            when old.exposure is null and life.kind = 'reopened' then 'reopened'
+            when old.exposure is null then case when known.exposure is null then 'new' else 'recounted' end
             when old.what.treatment is distinct from new.what.treatment then 'moved' end as kind
         from old full join new on new.exposure = old.exposure left join known on known.exposure = new.exposure
+        left join life on life.exposure = coalesce(new.exposure, old.exposure)
     )
     select * from both_of where kind is not null
     order by greatest(coalesce(became.contribution, 0), coalesce(was.contribution, 0)) desc, exposure
@@ -66,7 +72,11 @@ _SIGNALS = """
 
 @dataclass(frozen=True)
 class Changes:
-    """Counts of exposures that are new, fixed, reopened or moved; the biggest of each; imports and signals."""
+    """Counts of exposures, with the biggest of each kind; imports and signals.
+
+    Kinds are new, fixed, reopened, moved (treated otherwise) and recounted: there before and after, but
+    counted in only one of the two cycles, because what counts was changed.
+    """
 
     counts: dict[str, int]
     biggest: dict[str, list[dict[str, Any]]]
@@ -94,7 +104,7 @@ def between(lake: Lake, cut: Cut) -> Changes:
     imports = lake.sql(_IMPORTS.format(news=runs)).to_pylist()[0]
     parts = lake.sql(_PARTS_SEEN.format(news=runs)).to_pylist()[0]
     cycles = f"{int(cut.old['cycle'])}, {int(cut.new['cycle'])}"
-    kinds = ("new", "fixed", "reopened", "moved")
+    kinds = ("new", "fixed", "reopened", "moved", "recounted")
     by_kind = {kind: [row for row in rows if row["kind"] == kind] for kind in kinds}
     return Changes(
         counts={kind: len(found) for kind, found in by_kind.items()},
@@ -117,7 +127,7 @@ def _item(row: dict[str, Any]) -> dict[str, Any]:
 
 def told(lake: Lake, cut: Cut, chain: Chain, seen: Changes) -> tuple[str, str, str, str]:
     """Return a sentence for each cause: the world, our sight, our fixes, our yardstick."""
-    return _world(chain, seen), _sight(chain, seen), _fixes(seen), yardstick(cut)
+    return _world(chain, seen), _sight(chain, seen), _fixes(seen), yardstick(cut, seen.counts["recounted"])
 
 
 def _count(number: int, one: str, several: str = "") -> str:
@@ -172,8 +182,8 @@ def _fixes(seen: Changes) -> str:
     return f"{_count(fixed, 'exposure')} fixed{back}{_big(seen.biggest['fixed'])}."
 
 
-def yardstick(cut: Cut) -> str:
-    """Return what changed in scope, policy, decisions, seed and engine."""
+def yardstick(cut: Cut, recounted: int = 0) -> str:
+    """Return what changed in scope, policy, decisions, seed and engine, and how many exposures it recounts."""
     parts = [one.rstrip(".") for one in difference(cut.before.scope, cut.now.scope)][:NAMED]
     if cut.old["policy_digest"] != cut.new["policy_digest"]:
         parts.append("the policy's numbers changed")
@@ -188,6 +198,8 @@ def yardstick(cut: Cut) -> str:
         parts.append("another seed")
     if cut.old["engine"] != cut.new["engine"]:
         parts.append("another version of the engine")
+    if recounted:
+        parts.append(_count(recounted, "exposure counted otherwise", "exposures counted otherwise"))
     return _sentence(parts) + "." if parts else "Scope, policy and decisions are the same."
 
 

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from foreshore import decisions, facts, policy
-from foreshore.errors import UsageError
+from foreshore.errors import BadScope, UsageError
 from foreshore.prioritization.modelled import shipped_attackers
 from foreshore.scoping import applying, check
 from foreshore.scoping.scope import Parsed, read, text_of
 
 if TYPE_CHECKING:
     from foreshore.decisions.opened import Decisions
+    from foreshore.decisions.records import ScopeInForce
     from foreshore.workspace import Workspace
 
 Say = Callable[[str], None]
@@ -55,6 +56,31 @@ def parsed_file(workspace: Workspace, rules: policy.Policy) -> Parsed:
     return read(workspace.scope_file, shipped=shipped_attackers(rules), obligations=rules.names("obligations"))
 
 
+def site_of_import(workspace: Workspace, site: str | None, vantage: str, say: Say) -> str:
+    """Return the site whose addresses a report holds: as said, else the only one there is.
+
+    A site or zone that the scope does not have is remarked on, as the scope may be written later. Raises
+    UsageError where there are several sites and none was said.
+    """
+    try:
+        written = workspace.scope_file.exists()
+        rules = policy.load(workspace.policy_dir)
+        scope = parsed_file(workspace, rules).scope if written else scope_in_force(workspace)
+    except BadScope as error:
+        say(f"{error.sentence()} (the import goes on; a cycle will not)")
+        scope = scope_in_force(workspace)
+    sites, zones = [one.name for one in scope.sites], ["internet", *(one.name for one in scope.zones)]
+    if vantage and vantage not in zones:
+        say(f"the scope has no zone {vantage} yet: what was seen from there counts once it has")
+    if site is None:
+        if len(sites) > 1:
+            raise UsageError("there are several sites: whose addresses are these?", where="--site", hint=", ".join(sites))
+        return sites[0]
+    if site not in sites:
+        say(f"the scope has no site {site} yet: its assets are out of scope until it has")
+    return site
+
+
 def apply_scope(workspace: Workspace) -> list[str]:
     """Make scope.yaml the scope in force and return how it differs from the one before; nothing new: []."""
     rules = policy.load(workspace.policy_dir)
@@ -74,7 +100,7 @@ def taken(workspace: Workspace, opened: Decisions, rules: policy.Policy, say: Sa
     return current.scope if current else bare(workspace)
 
 
-def _applied(workspace: Workspace, opened: Decisions, rules: policy.Policy) -> Any:
+def _applied(workspace: Workspace, opened: Decisions, rules: policy.Policy) -> ScopeInForce:
     return applying.apply(
         opened, text_of(workspace.scope_file), author=getpass.getuser(), shipped=shipped_attackers(rules),
         obligations=rules.names("obligations"),

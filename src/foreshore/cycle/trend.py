@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from foreshore import keys
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 CAUSES = ("the world changed", "we saw more", "we fixed", "we changed the yardstick")
 UNIT = "weighted losses a year"
 _HUNDREDTH = Decimal("0.01")
+_NOTHING = 1e-6
 
 
 def diff(
@@ -58,13 +60,13 @@ def shares(risks: tuple[float, float, float, float, float]) -> tuple[Decimal, ..
     """Return (world, sight, fixes, yardstick, whole) in percent of the first risk, to two digits.
 
     The rounded points R1 to R4 are differenced, not the parts rounded, so that the four always add up.
-    Where there was no risk before, percent are of the later one.
+    Where there was (next to) no risk before, percent are of the largest of the five.
     """
-    base = risks[0] or risks[4]
+    base = risks[0] if risks[0] > _NOTHING * max(risks) else max(risks)
     points = [
         (Decimal(one) / Decimal(base) * 100).quantize(_HUNDREDTH) if base else Decimal(0) for one in risks
     ]
-    yardstick, world, sight, fixes = (later - earlier for earlier, later in zip(points, points[1:], strict=False))
+    yardstick, world, sight, fixes = (later - earlier for earlier, later in pairwise(points))
     return world, sight, fixes, yardstick, points[4] - points[0]
 
 

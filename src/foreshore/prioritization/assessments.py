@@ -22,7 +22,7 @@ Texts = NDArray[np.object_]
 PROBE = 5  # rank in policy/proof.toml from which a report's own evidence counts as shown
 
 _VERDICTS = """
-    select coalesce(n.canonical, v.exposure) as exposure, arg_max(v.outcome, v.observed_at) as outcome
+    select coalesce(n.canonical, v.exposure) as exposure, arg_max(v.outcome, (v.outcome <> 'inconclusive', v.observed_at)) as outcome
     from verdicts v left join exposure_now n on n.exposure = v.exposure
     where v.exposure <> 0 and v.outcome in ('confirmed', 'refuted', 'inconclusive')
     group by 1

@@ -25,7 +25,7 @@ REFUTED = 0.05  # what is left of a weakness that a test did not find: tests mis
 _REFUTED = """
     select distinct coalesce(n.canonical, v.exposure) as exposure
     from verdicts v left join exposure_now n on n.exposure = v.exposure
-    where v.exposure <> 0 and v.check_name <> 'tcp_reach'
+    where v.exposure <> 0 and v.check_name <> 'tcp_reach' and v.outcome in ('confirmed', 'refuted')
     group by 1 having arg_max(v.outcome, v.observed_at) = 'refuted'
 """
 

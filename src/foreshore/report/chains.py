@@ -62,6 +62,11 @@ def chain(steps: Iterable[Mapping[str, Any]]) -> list[Node]:
                 Node(_service(step), "service", link=[*pending, _WORDS[rule]], assumed=assumed or bool(step["assumed"]))
             )
             pending, assumed = [], False
+        elif rule == "phish" and step["zone"]:
+            nodes.append(
+                Node(f"A user in {step['zone']}", "asset", link=[*pending, _WORDS[rule]], assumed=bool(step["assumed"]))
+            )
+            pending, assumed = [], False
         elif step["asset"]:
             _on_asset(nodes, step, pending, assumed)
             pending, assumed = [], False

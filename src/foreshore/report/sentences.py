@@ -54,10 +54,9 @@ def _asked(content: dict[str, Any]) -> str:
     actions = content["plan"]["actions"][:FIRST_ACTIONS]
     teams = list(dict.fromkeys(one["team"] for one in actions if one["team"] and one["team"] != "nobody yet"))
     dues = sorted(one["due"] for one in actions if one["due"])
-    asks = []
-    if teams:
-        by = f" by {figures.day(dues[0])}" if dues else ""
-        asks.append(f"of {figures.few(teams)}, their part of these actions{by}")
+    by = f" by {figures.day(dues[0])}" if dues else ""
+    asked = f"Asked of {figures.few(teams)}: their part of these actions{by}" if teams else ""
+    asks = [asked] if asked else []
     homeless = sum(one["team"] == "nobody yet" or not one["team"] for one in actions)
     if homeless:
         asks.append(f"an owner for {figures.plural(homeless, 'action')} that nobody has yet")
@@ -71,4 +70,4 @@ def _asked(content: dict[str, Any]) -> str:
         )
     if not asks:
         return "Nothing is asked now."
-    return f"Asked: {'; '.join(asks)}."
+    return ("" if asked else "Asked: ") + "; ".join(asks) + "."

@@ -65,7 +65,7 @@ GLOSSARY = (
     ("Attack path", "A chain of steps from where an attacker starts to a service. Steps that no evidence "
                     "shows are assumed, and drawn dashed."),
     ("Chance per year", "In how many of the simulated years an attacker harms the service at least once."),
-    ("Likely between", "The 5 to 95 % range over everything in the model that is not known exactly."),
+    ("Likely range", "The 5 to 95 % range over everything in the model that is not known exactly."),
     ("Best and worst case", "The chance if every unknown turned out well, and if every one turned out badly."),
     ("Share of modelled risk", "How much of all modelled harm goes through this. Harm is weighted by impact "
                                "tier, or by money where a person confirmed the range."),

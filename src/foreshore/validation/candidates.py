@@ -109,7 +109,7 @@ def read(workspace: Workspace, lake: Lake, policy: Policy, vantage: str, top: in
 
     connection = serving.connect(workspace)
     try:
-        connection.register("claims", _claims())
+        connection.register("claims", claims())
         given = {"vantage": vantage, "most": max(LEAST, MORE * top)}
         ranked = connection.execute(_RANKED, given).to_arrow_table()
     finally:
@@ -156,7 +156,8 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-def _claims() -> pa.Table:
+def claims() -> pa.Table:
+    """Return the table that says which findings a handshake decides: field, pattern, claim, note, number."""
     import pyarrow as pa
 
     text = files("foreshore.validation").joinpath("tls_claims.csv").read_text(encoding="utf-8")
