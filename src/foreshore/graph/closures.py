@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from foreshore.errors import UsageError
+from foreshore.graph import draws as luck
 from foreshore.graph.model import Bools, Graph, Ints
 
 if TYPE_CHECKING:
     from foreshore.graph.kernels import Steps
+
+
+MEMO = 0.5  # luck is kept for steps alike where they are at most this share of all
+_MIX = 0x5DEECE66D
 
 
 def states_of(graph: Graph, states: object, name: str) -> Ints:
@@ -115,6 +120,18 @@ def cut(graph: Graph, starts: Sequence[Ints], targets: Ints, usable: Bools) -> P
     return Part(int(states.size), local[:-1], step, src, dst, local[graph.guard[step]], start)
 
 
+def _alike(columns: Sequence[NDArray[Any]]) -> Ints:
+    """Number steps so that those that are equal in every column share a number; empty where few are."""
+    code = np.zeros(columns[0].size, np.uint64)
+    for column in columns:
+        code = luck.hashed(_MIX, code ^ luck.hashed(_MIX, column.astype(np.uint64)))
+    _, first, inverse = np.unique(code, return_index=True, return_inverse=True)
+    few = first.size > MEMO * inverse.size
+    if few or any(not np.array_equal(column[first][inverse], column) for column in columns):
+        return np.zeros(0, np.int32)
+    return inverse.astype(np.int32)
+
+
 def steps_of(graph: Graph, part: Part, threshold: NDArray[np.uint32], kind: Ints) -> Steps:
     """Lay out a part for the compiled loops."""
     from foreshore.graph import kernels
@@ -137,4 +154,5 @@ def steps_of(graph: Graph, part: Part, threshold: NDArray[np.uint32], kind: Ints
         part.dst[guard_ids],
         back_start,
         back_ids,
+        _alike((graph.key[part.step], threshold, kind, graph.shared[part.step])),
     )

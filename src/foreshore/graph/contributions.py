@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from foreshore.errors import UsageError
-from foreshore.graph import draws as luck
 from foreshore.graph.closures import states_of
 from foreshore.graph.estimates import from_draws
 from foreshore.graph.model import Floats, Graph, Ints, Profile, Words
 from foreshore.graph.simulation import Effort, Outcome, Years, _unpack, check
 from foreshore.graph.worlds import Attack, Solved, Worlds, prepare
+
+if TYPE_CHECKING:
+    from foreshore.graph.kernels import Luck
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +90,7 @@ def contributions(
 class _Prover:
     """Made for each word of lanes: keeps which causes each fall needed, as (cause, target, lanes) rows."""
 
-    def __init__(self, worlds: Worlds, attack: Attack, cur: Words, shared: Words) -> None:
+    def __init__(self, worlds: Worlds, attack: Attack, cur: Words, luck: Luck) -> None:
         from foreshore.graph import kernels, proofs
 
         self.rows: tuple[Ints, Ints, Words, Words] | None = None
@@ -98,12 +100,9 @@ class _Prover:
         there, asked = there[asked > 0], asked[asked > 0]
         if not there.size:
             return
-        salt = np.uint64(luck.salt(worlds.seed, luck.OWN, attack.block, attack.k))
         part = proofs.live_part(
             worlds.steps,
-            worlds.own_table(attack.block),
-            salt,
-            shared,
+            luck,
             cur,
             local[there],
             asked,

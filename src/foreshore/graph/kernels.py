@@ -45,6 +45,7 @@ class Steps(NamedTuple):
     """The steps that are evaluated, ordered by `src` (`start[v]:start[v + 1]` leave state `v`).
 
     Steps under a guard stand a second time in the order of their guards, with both ends beside them.
+    Steps with the same number in `luck` are live in the same lanes; it is empty where few are alike.
     """
 
     start: Longs
@@ -62,6 +63,21 @@ class Steps(NamedTuple):
     guard_dst: Ints
     back_start: Longs
     back_ids: Ints
+    luck: Ints
+
+
+class Luck(NamedTuple):
+    """What decides, in one word of lanes, whether a step is live.
+
+    `memo` and `known` have one row for each kind of luck (`Steps.luck`): the lanes in which it holds,
+    once somebody asked.
+    """
+
+    table: Words
+    salt: Any
+    shared: Words
+    memo: Words
+    known: Any
 
 
 @_compiled
@@ -205,15 +221,26 @@ def lucky_words(keys: Words, threshold: Any, kind: Ints, table: Any, salt: Any) 
     return out
 
 
-@_inlined
-def offer(s: Steps, e: Any, need: Any, table: Any, salt: Any, shared: Words) -> Any:
-    """Return those lanes of `need` in which step `e` is live: shared luck, then its own."""
+@_compiled
+def _drawn(s: Steps, e: Any, need: Any, luck: Luck) -> Any:
     draw = s.shared[e]
     if draw >= 0:
-        need &= shared[draw]
+        need &= luck.shared[draw]
     if need != _ZERO:
-        need = lucky(s.key[e], s.threshold[e], s.kind[e], table, salt, need)
+        need = lucky(s.key[e], s.threshold[e], s.kind[e], luck.table, luck.salt, need)
     return need
+
+
+@_inlined
+def offer(s: Steps, e: Any, need: Any, luck: Luck) -> Any:
+    """Return those lanes of `need` in which step `e` is live: shared luck, then its own."""
+    if s.luck.size > 0:
+        same = s.luck[e]
+        if luck.known[same] == 0:
+            luck.known[same] = 1
+            luck.memo[same] = _drawn(s, e, ~_ZERO, luck)
+        return need & luck.memo[same]
+    return _drawn(s, e, need, luck)
 
 
 @_inlined
@@ -225,7 +252,7 @@ def _give(d: Any, v: Any, got: Any, cur: Words, new: Words, busy: Any) -> Any:
 
 
 @_inlined
-def _leave(s: Steps, v: Any, table: Any, salt: Any, shared: Words, cur: Words, new: Words, busy: Any) -> Any:
+def _leave(s: Steps, v: Any, luck: Luck, cur: Words, new: Words, busy: Any) -> Any:
     """Offer the new lanes of state `v` to every step that needs it; tell whether an earlier state gained."""
     fresh = new[v]
     new[v] = _ZERO
@@ -236,21 +263,21 @@ def _leave(s: Steps, v: Any, table: Any, salt: Any, shared: Words, cur: Words, n
         if need != _ZERO and s.guard[e] >= 0:
             need &= cur[s.guard[e]]
         if need != _ZERO:
-            got = offer(s, e, need, table, salt, shared)
+            got = offer(s, e, need, luck)
             if got != _ZERO:
                 back |= _give(d, v, got, cur, new, busy)
     for i in range(s.guard_start[v], s.guard_start[v + 1]):
         d = s.guard_dst[i]
         need = fresh & ~cur[d] & cur[s.guard_src[i]]
         if need != _ZERO:
-            got = offer(s, s.guard_ids[i], need, table, salt, shared)
+            got = offer(s, s.guard_ids[i], need, luck)
             if got != _ZERO:
                 back |= _give(d, v, got, cur, new, busy)
     return back
 
 
 @_compiled
-def spread(s: Steps, table: Any, salt: Any, shared: Words, cur: Words, new: Words, busy: Any) -> None:
+def spread(s: Steps, luck: Luck, cur: Words, new: Words, busy: Any) -> None:
     """Grow `cur` to its least fixpoint from the bits in `new` (which are in `cur` already).
 
     `busy` marks groups of 64 states that have new bits; states are swept in order until none has.
@@ -264,4 +291,4 @@ def spread(s: Steps, table: Any, salt: Any, shared: Words, cur: Words, new: Word
             busy[b] = 0
             for v in range(b * 64, min(b * 64 + 64, new.size)):
                 if new[v] != _ZERO:
-                    again |= _leave(s, v, table, salt, shared, cur, new, busy)
+                    again |= _leave(s, v, luck, cur, new, busy)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from foreshore.graph.kernels import Steps, _compiled, _inlined, offer
+from foreshore.graph.kernels import Luck, Steps, _compiled, _inlined, offer
 from foreshore.graph.model import Ints, Longs, Words
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _want(v: Any, add: Any, work: Any, states: Any, row: Any) -> None:
 
 @_compiled
 def _collect(
-    s: Steps, table: Any, salt: Any, shared: Words, cur: Words, targets: Ints, asked: Words, work: Any
+    s: Steps, luck: Luck, cur: Words, targets: Ints, asked: Words, work: Any
 ) -> tuple[Ints, Ints]:
     """States and live steps behind the falls asked for, steps nearest to the entries first."""
     _, fresh, bits, queue = work
@@ -103,7 +103,7 @@ def _collect(
                 need &= cur[g]
             got = need
             if need != _ZERO:
-                got = offer(s, e, need, table, salt, shared)
+                got = offer(s, e, need, luck)
             if got != _ZERO:
                 if bits[e] == _ZERO:
                     steps.append(np.int32(e))
@@ -157,9 +157,7 @@ def _renumber(s: Steps, states: Ints, steps: Ints, work: Any, local: Ints, cause
 @_compiled
 def live_part(
     s: Steps,
-    table: Any,
-    salt: Any,
-    shared: Words,
+    luck: Luck,
     cur: Words,
     targets: Ints,
     asked: Words,
@@ -172,7 +170,7 @@ def live_part(
     `work` (bits wanted, bits new, bits of steps, queue of states + 1) and the two renumbering arrays
     (all -1) are scratch, clean again on return.
     """
-    states, steps = _collect(s, table, salt, shared, cur, targets, asked, work)
+    states, steps = _collect(s, luck, cur, targets, asked, work)
     return _renumber(s, states, steps, work, local, cause_local)
 
 

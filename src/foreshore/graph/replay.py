@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foreshore.graph import draws as luck
 from foreshore.graph.model import Floats, Graph, Ints, Profile, Words
 from foreshore.graph.simulation import Effort, Years, check
 from foreshore.graph.worlds import Attack, Solved, Worlds, prepare
 
 if TYPE_CHECKING:
+    from foreshore.graph.kernels import Luck
     from foreshore.graph.proofs import Live
 
 
@@ -71,7 +71,7 @@ class Replay:
             years.add(words, number)
         return years.outcome().events
 
-    def _keep(self, worlds: Worlds, attack: Attack, cur: Words, shared: Words) -> _Kept:
+    def _keep(self, worlds: Worlds, attack: Attack, cur: Words, luck: Luck) -> _Kept:
         """Keep of one word what bears on its losses."""
         from foreshore.graph import proofs
 
@@ -83,11 +83,7 @@ class Replay:
             return _Kept(None, asked, there, there, asked)
         if self._scratch is None:
             self._scratch = proofs.scratch(worlds)
-        salt = np.uint64(luck.salt(worlds.seed, luck.OWN, attack.block, attack.k))
-        table = worlds.own_table(attack.block)
-        part = proofs.live_part(
-            worlds.steps, table, salt, shared, cur, local[there], asked, *self._scratch
-        )
+        part = proofs.live_part(worlds.steps, luck, cur, local[there], asked, *self._scratch)
         place = proofs.places(part, local[there])
         return _Kept(part, proofs.entry(worlds, attack, part), there, place, asked)
 

@@ -159,12 +159,12 @@ class Worlds:
         return np.asarray(local[local >= 0])
 
     def run(self, block: int, threads: int = 1, follow: Any = None) -> Iterator[Solved]:
-        """Evaluate all attacks of a block, in order; `follow(worlds, attack, cur, shared)` adds to each."""
+        """Evaluate all attacks of a block, in order; `follow(worlds, attack, cur, luck)` adds to each."""
         shared = self.shared_words(block)
         table = self.own_table(block)
         attacks = self.attacks(block)
         if threads <= 1 or len(attacks) < 2:
-            scratch = Scratch(self.part.states)
+            scratch = Scratch(self.steps)
             for attack in attacks:
                 yield self._solve(attack, shared, table, scratch, follow)
             return
@@ -177,7 +177,7 @@ class Worlds:
             yield done[i % threads][i // threads]
 
     def _several(self, attacks: list[Attack], shared: Words, table: Words, follow: Any) -> list[Solved]:
-        scratch = Scratch(self.part.states)
+        scratch = Scratch(self.steps)
         return [self._solve(attack, shared, table, scratch, follow) for attack in attacks]
 
     def _solve(self, attack: Attack, shared: Words, table: Words, scratch: Scratch, follow: Any) -> Solved:
@@ -185,8 +185,9 @@ class Worlds:
 
         cur = self.enter(attack, scratch)
         salt = np.uint64(luck.salt(self.seed, luck.OWN, attack.block, attack.k))
-        kernels.spread(self.steps, table, salt, shared, cur, scratch.new, scratch.busy)
-        extra = None if follow is None else follow(self, attack, cur, shared)
+        fate = kernels.Luck(table, salt, shared, scratch.memo, scratch.known)
+        kernels.spread(self.steps, fate, cur, scratch.new, scratch.busy)
+        extra = None if follow is None else follow(self, attack, cur, fate)
         return Solved(attack, self._bits(cur, self.targets), self._bits(cur, self.watch), extra)
 
     def enter(self, attack: Attack, scratch: Scratch) -> Words:
@@ -197,6 +198,7 @@ class Worlds:
             cur[self.entry_states(i)] |= mask
         scratch.new[:] = cur
         scratch.busy[:] = 1
+        scratch.known[:] = 0
         return cur
 
     def _bits(self, cur: Words, states: Ints) -> Words:
@@ -207,9 +209,13 @@ class Worlds:
 
 
 class Scratch:
-    """The arrays one thread works in: bits held, bits new, groups of 64 states with new bits."""
+    """The arrays one thread works in: bits held, bits new, groups of 64 states with new bits, luck known."""
 
-    def __init__(self, states: int) -> None:
+    def __init__(self, steps: Steps) -> None:
+        states = steps.start.size - 1
+        kinds = int(steps.luck.max(initial=-1)) + 1
+        self.memo = np.zeros(kinds, np.uint64)
+        self.known = np.zeros(kinds, np.uint8)
         self.cur = np.zeros(states, np.uint64)
         self.new = np.zeros(states, np.uint64)
         self.busy = np.zeros((states + 63) // 64, np.uint8)

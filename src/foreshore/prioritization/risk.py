@@ -158,6 +158,9 @@ def is_critical(service: facts.Service, services: tuple[facts.Service, ...], pol
     return service.foundation or service.tier >= min(tier, highest)
 
 
+_LARGE = 50_000  # steps from which a second thread is worth starting
+
+
 def _effort(steps: int, policy: Policy) -> Effort:
     """Fewer worlds for large graphs, within what the policy allows."""
     number = {name: policy.number(f"treatment.simulation.{name}").value for name in (
@@ -167,7 +170,7 @@ def _effort(steps: int, policy: Policy) -> Effort:
     worlds = min(number["most_worlds"], max(number["least_worlds"] / 4, affordable))
     return Effort(
         draws=draws, worlds_per_draw=max(1, int(worlds // draws)), width=number["width"],
-        lane_budget=max(64 * 8, int(worlds * 12)), threads=1,
+        lane_budget=max(64 * 8, int(worlds * 12)), threads=2 if steps > _LARGE else 1,
         losses_per_year=int(policy.number("treatment.loss.most_per_year").value),
     )  # fmt: skip
 
