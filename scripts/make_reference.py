@@ -52,7 +52,13 @@ def cli() -> str:
 
     from foreshore.cli.main import app
 
-    lines = ["# The command line", "", MADE, "", "Data goes to stdout, words to stderr. Every verb that prints data takes"]
+    lines = [
+        "# The command line",
+        "",
+        MADE,
+        "",
+        "Data goes to stdout, words to stderr. Every verb that prints data takes",
+    ]
     lines += ["`--json`. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing to read, 10 the policy says stop.", ""]
     for name, command in _commands(typer.main.get_command(app), "foreshore"):
         lines += [f"## {name}", "", *_help(command), ""]
@@ -109,15 +115,34 @@ def _column_comments(text: str) -> dict[tuple[str, str], str]:
 def policy() -> str:
     """Every number of the policy with its range and source, and every table."""
     lines = ["# The policy: numbers and tables", "", MADE, ""]
-    lines += ["A file of the same name in a workspace's `policy/` replaces what it names. The range is what a cycle", ""]
+    lines += [
+        "A file of the same name in a workspace's `policy/` replaces what it names. The range is what a cycle",
+        "",
+    ]
     lines[-1] = "draws from; `value` is used where one number is needed."
     for path in sorted((SOURCE / "policy").glob("*.toml")):
-        lines += ["", f"## {path.name}", "", *_opening(path), "", "| name | value | range | source |", "|---|---|---|---|"]
+        lines += [
+            "",
+            f"## {path.name}",
+            "",
+            *_opening(path),
+            "",
+            "| name | value | range | source |",
+            "|---|---|---|---|",
+        ]
         content = tomllib.loads(path.read_text("utf-8"))
-        lines += [f"| {name} | {value} | {between} | {_cell(source)} |" for name, value, between, source in _entries(content, "")]
+        lines += [
+            f"| {name} | {value} | {between} | {_cell(source)} |"
+            for name, value, between, source in _entries(content, "")
+        ]
     for path in sorted((SOURCE / "policy").glob("*.csv")):
         rows = list(csv.reader(_data(path)))
-        lines += ["", f"## {path.name}", "", f"{len(rows) - 1} rows. Columns: {', '.join(f'`{one}`' for one in rows[0])}."]
+        lines += [
+            "",
+            f"## {path.name}",
+            "",
+            f"{len(rows) - 1} rows. Columns: {', '.join(f'`{one}`' for one in rows[0])}.",
+        ]
     return "\n".join(lines)
 
 
@@ -155,7 +180,14 @@ def readers() -> str:
         described = inspect.cleandoc(type(reader).__doc__ or "")
         if not described or described.startswith(f"{type(reader).__name__}("):
             described = inspect.cleandoc(inspect.getmodule(type(reader)).__doc__ or "")
-        lines += [f"## {name}", "", f"Version {reader.version}.", "", *(line.rstrip() for line in described.splitlines()), ""]
+        lines += [
+            f"## {name}",
+            "",
+            f"Version {reader.version}.",
+            "",
+            *(line.rstrip() for line in described.splitlines()),
+            "",
+        ]
     return "\n".join(lines)
 
 

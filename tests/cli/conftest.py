@@ -68,8 +68,18 @@ def row(asset: str, address: str, rest: str, days: int) -> str:
     return f"{asset},{address},{rest},{day(days)}\n"
 
 
-WEB = row("web-1", "203.0.113.10", f"CVE-2021-44228,Log4j remote code execution,critical,{_LOG4J},log4j-core,2.14.0,2.17.1,443,package", 9)
-DB = row("db-1", "10.20.0.5", "CVE-2023-2454,PostgreSQL privileges,high,pkg:generic/postgresql,postgresql,15.1,15.3,5432,version", 9)
+WEB = row(
+    "web-1",
+    "203.0.113.10",
+    f"CVE-2021-44228,Log4j remote code execution,critical,{_LOG4J},log4j-core,2.14.0,2.17.1,443,package",
+    9,
+)
+DB = row(
+    "db-1",
+    "10.20.0.5",
+    "CVE-2023-2454,PostgreSQL privileges,high,pkg:generic/postgresql,postgresql,15.1,15.3,5432,version",
+    9,
+)
 OTHERS = "".join(
     row(f"pc-{number}", f"10.1.0.{number}", f"CVE-2020-{1000 + number},Viewer memory error,medium,pkg:generic/viewer,viewer,1.0,1.1,,package", 9)
     for number in range(1, 7)
@@ -113,7 +123,11 @@ def few_worlds(workspace: Path) -> None:
     """Give the workspace a policy of its own with few simulated years, so that cycles are quick."""
     text = (resources.files("foreshore.policy") / "treatment.toml").read_text("utf-8")
     for name in ("least_worlds", "most_worlds"):
-        text = re.sub(rf"(?m)^{name} = .*$", f'{name} = {{ value = 256, low = 256, high = 256, unit = "count", source = "test" }}', text)
+        text = re.sub(
+            rf"(?m)^{name} = .*$",
+            f'{name} = {{ value = 256, low = 256, high = 256, unit = "count", source = "test" }}',
+            text,
+        )
     (workspace / "policy" / "treatment.toml").write_text(text, encoding="utf-8")
 
 
@@ -141,7 +155,10 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (workspace / "scope.yaml").write_text(SCOPE, encoding="utf-8")
     where = ("--workspace", str(workspace))
     first = write_csv(root / "agents.csv", WEB, DB, OTHERS)
-    second = write_csv(root / "probes.csv", WEB.replace(_LOG4J, "").replace("log4j-core,2.14.0,2.17.1", ",,").replace("package", "banner"))
+    second = write_csv(
+        root / "probes.csv",
+        WEB.replace(_LOG4J, "").replace("log4j-core,2.14.0,2.17.1", ",,").replace("package", "banner"),
+    )
     for path, source in ((first, "agents"), (second, "probes")):
         assert run("import", str(path), "--source", source, *where).code == 0
     signals = write_signals(

@@ -72,7 +72,9 @@ def test_a_missing_serving_file_is_found(cli: Cli, copy: Path) -> None:
 
 
 def test_imports_after_the_cycle_are_told(cli: Cli, copy: Path, make: Any) -> None:
-    report = make.csv(copy.parent / "more.csv", make.row("pc-9", "10.1.0.9", "CVE-2020-1009,Viewer,low,,,,,,package", 1))
+    report = make.csv(
+        copy.parent / "more.csv", make.row("pc-9", "10.1.0.9", "CVE-2020-1009,Viewer,low,,,,,,package", 1)
+    )
     assert cli("import", str(report), "-w", str(copy)).code == 0
     found = states(cli, copy)["last cycle"]
     assert found["state"] == "warning"

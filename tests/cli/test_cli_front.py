@@ -53,7 +53,9 @@ def test_the_command_is_a_program_of_its_own(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("words", [("exposures", "--no-such-option"), ("no-such-verb",), ("explain",), ("plan", "--changes", "0")])
+@pytest.mark.parametrize(
+    "words", [("exposures", "--no-such-option"), ("no-such-verb",), ("explain",), ("plan", "--changes", "0")]
+)
 def test_wrong_usage_is_2(cli: Cli, words: tuple[str, ...]) -> None:
     found = cli(*words)
     assert found.code == 2

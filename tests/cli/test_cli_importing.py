@@ -21,7 +21,9 @@ def workspace(tmp_path: Path) -> Path:
 def test_inspect_counts_and_stores_nothing(cli: Cli, tmp_path: Path, make: Any) -> None:
     report = make.csv(tmp_path / "report.csv", make.web, make.db)
     found = cli("inspect", str(report), "--json").json()
-    assert [(one["reader"], one["assets"], one["findings"], one["error"]) for one in found] == [("generic_csv", 2, 2, None)]
+    assert [(one["reader"], one["assets"], one["findings"], one["error"]) for one in found] == [
+        ("generic_csv", 2, 2, None)
+    ]
     assert found[0].keys() >= {"file", "reader", "assets", "ports", "findings", "relations", "skipped", "error"}
     assert cli("inspect", str(report)).code == 0
 
@@ -43,7 +45,9 @@ def test_what_cannot_be_read_is_one_line_and_exit_code_1(cli: Cli, tmp_path: Pat
     assert cli("import", str(tmp_path / "nowhere"), "-w", str(workspace)).code in (1, 3)
 
 
-def test_import_keeps_its_contract_and_knows_the_same_file_again(cli: Cli, tmp_path: Path, make: Any, workspace: Path) -> None:
+def test_import_keeps_its_contract_and_knows_the_same_file_again(
+    cli: Cli, tmp_path: Path, make: Any, workspace: Path
+) -> None:
     report = make.csv(tmp_path / "report.csv", make.web, make.db)
     first = cli("import", str(report), "--json", "-w", str(workspace)).json()
     assert first["runs"][0].keys() >= {"run", "file", "reader", "findings", "duplicate", "coverage"}
@@ -78,7 +82,9 @@ def test_a_broken_scope_does_not_stop_an_import(cli: Cli, tmp_path: Path, make: 
 
 
 @pytest.mark.parametrize("words", [("--coverage", "everything"), ("--coverage", "complete:huge")])
-def test_a_coverage_that_is_none_is_wrong_usage(cli: Cli, tmp_path: Path, make: Any, workspace: Path, words: tuple[str, str]) -> None:
+def test_a_coverage_that_is_none_is_wrong_usage(
+    cli: Cli, tmp_path: Path, make: Any, workspace: Path, words: tuple[str, str]
+) -> None:
     said = cli("import", str(make.csv(tmp_path / "report.csv", make.web)), *words, "-w", str(workspace))
     assert said.code == 2
     assert "--coverage" in said.err

@@ -101,9 +101,7 @@ def test_explain_in_words_names_the_way(cli: Cli, company: Path) -> None:
     assert "The likeliest way:" in shown.out
 
 
-def test_the_way_is_found_again_when_it_was_not_kept(
-    cli: Cli, copy: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_way_is_found_again_when_it_was_not_kept(cli: Cli, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from foreshore.prioritization import answers
 
     key = exposures(cli, copy)[0]["id"]
@@ -159,7 +157,9 @@ def test_plan_keeps_its_contract(cli: Cli, company: Path) -> None:
     found = cli("plan", "--json", "--changes", "2", "-w", str(company)).json()
     assert found.keys() >= {"actions", "before", "after", "bound", "unit"}
     assert 1 <= len(found["actions"]) <= 2
-    assert all(one.keys() >= {"id", "title", "team", "hours", "removes", "left", "exposures"} for one in found["actions"])
+    assert all(
+        one.keys() >= {"id", "title", "team", "hours", "removes", "left", "exposures"} for one in found["actions"]
+    )
     left = [found["before"], *(one["left"] for one in found["actions"])]
     for one, before, after in zip(found["actions"], left, left[1:], strict=False):
         assert one["removes"] == pytest.approx(before - after)

@@ -29,7 +29,9 @@ def test_check_names_the_line_of_what_matches_nothing(cli: Cli, copy: Path) -> N
 
 
 def test_a_broken_scope_names_its_line_and_starts_nothing(cli: Cli, copy: Path) -> None:
-    (copy / "scope.yaml").write_text("organization: Example\nzones:\n  dmz: {networks: [300.1.2.3/24]}\n", encoding="utf-8")
+    (copy / "scope.yaml").write_text(
+        "organization: Example\nzones:\n  dmz: {networks: [300.1.2.3/24]}\n", encoding="utf-8"
+    )
     before = cli("exposures", "--json", "-w", str(copy)).out
     for words in (("scope", "check"), ("scope", "apply"), ("cycle",)):
         found = cli(*words, "-w", str(copy))

@@ -89,7 +89,11 @@ def test_connecting_a_scanner_is_better_sight(cli: Cli, copy: Path, make: Any) -
 def test_a_verified_fix_is_ours_and_its_return_undoes_it(cli: Cli, copy: Path, make: Any) -> None:
     where = ("-w", str(copy))
     for number, source in enumerate(("agents", "probes")):
-        rest = (make.db, make.others) if source == "agents" else (make.row("web-1", "203.0.113.10", "CVE-2019-1,Old,low,,,,,443,banner", 3),)
+        rest = (
+            (make.db, make.others)
+            if source == "agents"
+            else (make.row("web-1", "203.0.113.10", "CVE-2019-1,Old,low,,,,,443,banner", 3),)
+        )
         report = make.csv(copy.parent / f"fixed{number}.csv", *(one.replace(make.day(9), make.day(3)) for one in rest))
         assert cli("import", str(report), "--source", source, "--coverage", "site", *where).code == 0
     cycle(cli, copy)
@@ -117,7 +121,9 @@ def test_scope_and_decisions_are_the_yardstick(cli: Cli, copy: Path) -> None:
     assert "Web shop: impact tier 4 → 5" in found["parts"][3]["what"]
     assert found["risk"]["old_by_todays_yardstick"] == pytest.approx(found["risk"]["new"])
     key = cli("exposures", "--json", "--top", "1", "-w", str(copy)).json()[0]["id"]
-    assert cli("decide", key, "--as", "false-positive", "--because", "the class is not there", "-w", str(copy)).code == 0
+    assert (
+        cli("decide", key, "--as", "false-positive", "--because", "the class is not there", "-w", str(copy)).code == 0
+    )
     cycle(cli, copy)
     found, parts = diff(cli, copy)
     assert only(parts, YARDSTICK)
@@ -129,8 +135,15 @@ def test_scope_and_decisions_are_the_yardstick(cli: Cli, copy: Path) -> None:
 def test_a_weakness_published_since_on_a_known_asset_is_the_world(cli: Cli, copy: Path, make: Any) -> None:
     where = ("-w", str(copy))
     assert cli("cycle", "--as-of", make.day(5), *where).code == 0
-    fresh = make.row("web-1", "203.0.113.10", "CVE-2026-0001,Proxy login bypass,critical,pkg:generic/proxy,proxy,1.0,1.1,443,package", 2)
-    old = make.row("web-1", "203.0.113.10", "CVE-2019-0001,Proxy crash,critical,pkg:generic/proxy,proxy,1.0,1.1,443,package", 2)
+    fresh = make.row(
+        "web-1",
+        "203.0.113.10",
+        "CVE-2026-0001,Proxy login bypass,critical,pkg:generic/proxy,proxy,1.0,1.1,443,package",
+        2,
+    )
+    old = make.row(
+        "web-1", "203.0.113.10", "CVE-2019-0001,Proxy crash,critical,pkg:generic/proxy,proxy,1.0,1.1,443,package", 2
+    )
     news = make.signals(
         copy.parent / "published.csv", f"CVE-2026-0001,published,,,cna,,{make.day(3)}",
         f"CVE-2026-0001,kev,1,,cisa-kev,,{make.day(3)}", "CVE-2019-0001,published,,,cna,,2019-01-01",

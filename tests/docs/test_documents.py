@@ -61,7 +61,9 @@ def test_commands_shown_exist_with_their_options(page: Path) -> None:
             continue
         verb = _verb(words, known)
         assert verb, f"foreshore {' '.join(words)}"
-        options = {one for parameter in known[verb].params for one in (*parameter.opts, *parameter.secondary_opts)} | {"--help"}
+        options = {one for parameter in known[verb].params for one in (*parameter.opts, *parameter.secondary_opts)} | {
+            "--help"
+        }
         used = {word.split("=")[0] for word in words if re.match(r"--?[a-z]", word)}
         assert used <= options, f"foreshore {' '.join(words)}"
 

@@ -28,7 +28,7 @@ def judged(rows: list[Any]) -> treatment.Judged:
     return treatment.Judged(
         contribution=np.array(columns[0], float), if_reachable=np.array(columns[1], float), reachable=text[0],
         leads=text[1], exploit=text[2], disposition=text[3], has_fix=np.array(columns[6], bool),
-        in_scope=np.ones(len(rows), bool), reach_fact=empty, services=empty, because=empty,
+        in_scope=np.ones(len(rows), bool), question=empty, services=empty, because=empty,
     )  # fmt: skip
 
 

@@ -47,7 +47,9 @@ def test_company_is_read_without_errors(told: dict[str, Any]) -> None:
 
 def test_funnel_narrows_and_shows_unknowns(told: dict[str, Any]) -> None:
     steps = {step["step"]: step for step in told["first"]["cycle"]["funnel"]}
-    counts = [steps[name]["count"] for name in ("exposures", "in_scope", "exploitable", "reachable", "leads_to_critical")]
+    counts = [
+        steps[name]["count"] for name in ("exposures", "in_scope", "exploitable", "reachable", "leads_to_critical")
+    ]
     assert counts == sorted(counts, reverse=True)
     assert counts[0] > counts[-1] > 0
     assert steps["reachable"]["unknown"] > 0
@@ -124,7 +126,10 @@ def test_f_ticket_says_what_where_when_and_why(told: dict[str, Any], place: Path
     ticket = told["points"]["ticket"]
     text = (place / ticket["file"]).read_text("utf-8")
     assert text == ticket["text"]
-    places = [text.index(f"## {name}") for name in ("What to change", "Where", "By when", "Why", "How", "How it will be checked")]
+    places = [
+        text.index(f"## {name}")
+        for name in ("What to change", "Where", "By when", "Why", "How", "How it will be checked")
+    ]
     assert places == sorted(places)
 
 

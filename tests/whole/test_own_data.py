@@ -76,7 +76,9 @@ def test_init_takes_services_by_flags(user: User) -> None:
         "init", "flagged", "company/reports/hq/nessus-full.nessus", "--site", "hq", "--service", "Shop=name:shop-*",
         "--foundation", "Directory=name:dc-*",
     )  # fmt: skip
-    taken = {(one["section"], one["name"]) for one in begun["proposal"] if one["taken"] and one["section"] == "services"}
+    taken = {
+        (one["section"], one["name"]) for one in begun["proposal"] if one["taken"] and one["section"] == "services"
+    }
     assert taken <= {("services", "Shop")}
     scope = user.asks("scope", "check", "-w", "flagged")
     assert not [one for one in scope if one["level"] == "error"]

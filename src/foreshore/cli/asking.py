@@ -51,16 +51,19 @@ def show_explanation(found: dict[str, Any]) -> None:
     """Print the three answers, the facts and the path."""
     row = found["exposure"]
     typer.echo(f"{found['id']}  {row['weakness']}  {row['title']}")
-    typer.echo(f"on {row['asset_name']} ({row['zone'] or 'in no zone'}, {row['site']}), seen by {', '.join(row['sources'])}")
+    typer.echo(
+        f"on {row['asset_name']} ({row['zone'] or 'in no zone'}, {row['site']}), seen by {', '.join(row['sources'])}"
+    )
     typer.echo("")
     for one in found["answers"]:
         typer.echo(f"{one['question']}  {one['answer'].upper()}: {one['why']}")
     typer.echo("")
     share = row["contribution"]
-    typer.echo(
-        f"Removes {percent(share['mean'])} of the modelled risk if fixed "
-        f"(likely between {interval(share['low'], share['high'])})."
-    )
+    if share["mean"]:
+        likely = interval(share["low"], share["high"])
+        typer.echo(f"Removes {percent(share['mean'])} of the modelled risk if fixed (likely {likely}).")
+    else:
+        typer.echo("Fixing it removes too little of the modelled risk to be measured (less than 0.05 %).")
     typer.echo(row["reason"])
     typer.echo(row["would_lower"])
     if row["label"]:
@@ -193,7 +196,7 @@ def _signed(share: float) -> str:
 
 def report(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Where to write it.")] = None,
-    format: Annotated[str, typer.Option("--format", "-f", help="html, md, json or csv.")] = "html",
+    format: Annotated[str, typer.Option("--format", "-f", help="html, pdf, md, json or csv.")] = "html",
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -208,5 +211,3 @@ def report(
         print_json({"file": str(path), "format": format, "bytes": path.stat().st_size})
     else:
         typer.echo(f"Written: {path}")
-
-

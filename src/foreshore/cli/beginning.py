@@ -54,7 +54,9 @@ def begin(
     from foreshore.workspace import SETTINGS, Workspace
 
     if (folder / SETTINGS).exists():
-        raise WorkspaceError("there is a workspace already", where=str(folder), hint=f"foreshore import REPORTS -w {folder}")
+        raise WorkspaceError(
+            "there is a workspace already", where=str(folder), hint=f"foreshore import REPORTS -w {folder}"
+        )
     asks = accept is None and not quiet and sys.stdin.isatty() and sys.stdout.isatty()
     wishes = Wishes(_given(services, False), _given(foundations, True), accept is not False, asks, quiet)
     missing = [path for path in reports if not path.exists()]
@@ -88,16 +90,18 @@ def _given(texts: Sequence[str], foundation: bool) -> tuple[facts.Service, ...]:
         name, sign, rest = text.partition("=")
         chosen = tuple(one.strip() for one in rest.split(",") if one.strip())
         if not sign or not name.strip() or not chosen:
-            raise UsageError(f"“{text}” is not NAME=SELECTOR", where=option, hint=f"{option} 'Shop=name:web-*,tag:service=shop'")
+            raise UsageError(
+                f"“{text}” is not NAME=SELECTOR", where=option, hint=f"{option} 'Shop=name:web-*,tag:service=shop'"
+            )
         for selector in chosen:
             selectors.parse(selector)
-        found.append(facts.Service(name=name.strip(), assets=chosen, foundation=foundation, tier=5 if foundation else 3))
+        found.append(
+            facts.Service(name=name.strip(), assets=chosen, foundation=foundation, tier=5 if foundation else 3)
+        )
     return tuple(found)
 
 
-def _import(
-    workspace: Workspace, reports: Sequence[Path], site: str, vantage: str, quiet: bool
-) -> dict[str, Any]:
+def _import(workspace: Workspace, reports: Sequence[Path], site: str, vantage: str, quiet: bool) -> dict[str, Any]:
     import msgspec
 
     from foreshore.cli import setup
@@ -175,7 +179,9 @@ def _write(workspace: Workspace, proposal: Proposal) -> None:
 def _next(result: dict[str, Any], read: bool) -> None:
     folder = result["workspace"]
     typer.echo("")
-    typer.echo(f"Written: {result['scope_file']}. It is a proposal: read it, correct it; a cycle takes it as it then is.")
+    typer.echo(
+        f"Written: {result['scope_file']}. It is a proposal: read it, correct it; a cycle takes it as it then is."
+    )
     typer.echo("Next:")
     if not read:
         typer.echo(f"  foreshore import REPORTS -w {folder}")

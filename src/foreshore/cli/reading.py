@@ -120,7 +120,7 @@ def assets(
     limit = "" if json and top is None else f" limit {top or 20}"
     found = lists.rows(
         open_workspace(workspace),
-        "select * from assets order by act_now desc, \"unknown\" desc, open_exposures desc, name, asset" + limit,
+        'select * from assets order by act_now desc, "unknown" desc, open_exposures desc, name, asset' + limit,
     )
     for row in found:
         row["asset"] = keys.show("AST", row["asset"])

@@ -100,7 +100,9 @@ def show_treatments(result: dict[str, Any]) -> None:
     table(("treatment", "exposures", "what it means"), rows, right=(1,))
     dismissed = result.get("dismissed", 0)
     if dismissed:
-        typer.echo(f"Beside these, people dismissed {dismissed:,} (false positive, not applicable, duplicate, not ours).")
+        typer.echo(
+            f"Beside these, people dismissed {dismissed:,} (false positive, not applicable, duplicate, not ours)."
+        )
 
 
 _MEANING = {
@@ -133,7 +135,9 @@ def update(
     sources: Annotated[
         list[str] | None, typer.Option("--from", help="A file, folder or address to read in place of the usual ones.")
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Keep all weaknesses, not only those present here.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Keep all weaknesses, not only those present here.")
+    ] = False,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -215,7 +219,9 @@ def show_weakness(found: dict[str, Any]) -> None:
     score = f"{summary['cvss']:.1f} ({summary['cvss_vector']})" if summary["cvss"] is not None else "unknown"
     chance = f"{percent(summary['epss'])} ({day(summary['epss_at'])})" if summary["epss"] is not None else "unknown"
     known = {True: f"yes, since {day(summary['kev_at'])}", False: "no", None: "unknown: no catalogue was read"}
-    typer.echo(f"Exploit: {EXPLOITS.get(summary['exploit'], summary['exploit'])}. Known to be exploited: {known[summary['kev']]}.")
+    typer.echo(
+        f"Exploit: {EXPLOITS.get(summary['exploit'], summary['exploit'])}. Known to be exploited: {known[summary['kev']]}."
+    )
     typer.echo(f"EPSS: {chance}. CVSS: {score}.")
     rows = [
         (one["kind"], "" if one["value"] is None else f"{one['value']:g}", (one["text"] or "")[:60], one["source"],
@@ -297,7 +303,9 @@ def scope_approve(
     from foreshore.cycle import scopes
 
     moment = _moment(until)
-    approved = scopes.approve_targets(open_workspace(workspace), because=because, until=moment.date() if moment else None)
+    approved = scopes.approve_targets(
+        open_workspace(workspace), because=because, until=moment.date() if moment else None
+    )
     if json:
         print_json(approved)
         return
@@ -349,5 +357,3 @@ def doctor(workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
             typer.echo(f"{one['state']:<8} {one['what']}: {one['detail']}")
     if any(one["state"] == "bad" for one in found):
         raise typer.Exit(1)
-
-

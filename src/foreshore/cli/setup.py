@@ -13,7 +13,8 @@ from foreshore.errors import NothingToRead
 SourceOption = Annotated[str | None, typer.Option("--source", help="Who says so (default: the tool's name).")]
 SiteOption = Annotated[str | None, typer.Option("--site", help="The site whose addresses these are.")]
 VantageOption = Annotated[
-    str | None, typer.Option("--from-zone", help="The zone in which the scanner stood: what it saw open is open from there.")
+    str | None,
+    typer.Option("--from-zone", help="The zone in which the scanner stood: what it saw open is open from there."),
 ]
 CoverageOption = Annotated[
     str | None,

@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from foreshore.cli.shared import note
 from foreshore.cli.tour_words import Voice
 from foreshore.errors import UsageError
 
@@ -67,7 +68,9 @@ def _state(tour: Tour) -> dict[str, Any]:
     place = tour.folder / _STATE
     if not place.exists():
         if tour.folder.exists() and (not tour.folder.is_dir() or any(tour.folder.iterdir())):
-            raise UsageError("something else is there already", where=str(tour.folder), hint="foreshore demo another-folder")
+            raise UsageError(
+                "something else is there already", where=str(tour.folder), hint="foreshore demo another-folder"
+            )
         return {}
     try:
         state = dict(json.loads(place.read_text(encoding="utf-8")))
@@ -111,6 +114,7 @@ def _first_time(tour: Tour) -> dict[str, Any]:
     shutil.copyfile(files.scope, workspace.scope_file)
     tour.result = _frame(tour, files, today)
     words.opening(tour.voice, tour.result)
+    note("reading the reports, then a first cycle: about half a minute")
     tour.result["imports"] = take(workspace, placed(files.reports), points.days_before(today, 4))
     tour.result["intel"] = points.intel(workspace, files.signals)
     tour.result["first"] = words.scanners_only(tour.voice, workspace, _cycle(workspace), tour.result["imports"])
@@ -210,6 +214,7 @@ def _again(tour: Tour, state: dict[str, Any]) -> dict[str, Any]:
     from foreshore.cli import tour_words as words
     from foreshore.workspace import Workspace
 
+    note("the same reports and the same cycle again: some seconds")
     workspace = Workspace.open(tour.workspace_folder)
     files = [(tour.folder / name, *rest) for name, *rest in state["files"]]
     imports = take(workspace, files)

@@ -202,7 +202,9 @@ def accounted(workspace: Workspace) -> dict[str, Any]:
 def commands(workspace: Workspace, folder: Path) -> list[str]:
     """Return what to try next, with real keys."""
     first = lists.rows(workspace, "select exposure from exposures order by rank, exposure limit 1")
-    service = lists.rows(workspace, "select service from services where not foundation order by share desc, service limit 1")
+    service = lists.rows(
+        workspace, "select service from services where not foundation order by share desc, service limit 1"
+    )
     found = [f"foreshore exposures -w {folder} --top 20"]
     if first:
         found.append(f"foreshore explain {keys.show('EXP', first[0]['exposure'])} -w {folder}")

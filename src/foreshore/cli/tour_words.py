@@ -53,12 +53,12 @@ def opening(voice: Voice, result: dict[str, Any]) -> None:
         f"A made-up company of {company['assets']} assets on two sites that use the same addresses. Its scanners wrote "
         f"{company['reports']} reports:"
     )
-    voice.say(f"{result['folder']}/company/reports. Foreshore reads these first, and nothing else: no firewall rules, no money.")
+    voice.say(
+        f"{result['folder']}/company/reports. Foreshore reads these first, and nothing else: no firewall rules, no money."
+    )
 
 
-def scanners_only(
-    voice: Voice, workspace: Workspace, cycle: dict[str, Any], imports: dict[str, Any]
-) -> dict[str, Any]:
+def scanners_only(voice: Voice, workspace: Workspace, cycle: dict[str, Any], imports: dict[str, Any]) -> dict[str, Any]:
     """Show the first cycle: funnel, treatments, services, exposures, actions, moved list."""
     from foreshore.mobilization import lists as actions
     from foreshore.query import lists, moves
@@ -72,7 +72,9 @@ def scanners_only(
     treatments(voice, cycle)
     voice.head("What stands at risk: the chance that a service is hurt within a year")
     services(voice, cycle)
-    voice.head("The first ten: can an attacker get to it? is there a working exploit? does it lead to something critical?")
+    voice.head(
+        "The first ten: can an attacker get to it? is there a working exploit? does it lead to something critical?"
+    )
     first_exposures(voice, exposures)
     voice.head("The first five actions, and what each removes by itself")
     first_actions(voice, first)
@@ -181,12 +183,20 @@ def sharper(voice: Voice, before: Picture, after: Picture) -> dict[str, Any]:
     bounds = _bounds(old, new)
     voice.table(
         ("service", "hurt in a year: all unknowns good to all bad", "with the rules"),
-        [(one["service"], interval(*one["before"]), interval(*one["after"])) for one in bounds if not one["foundation"]],
+        [
+            (one["service"], interval(*one["before"]), interval(*one["after"]))
+            for one in bounds
+            if not one["foundation"]
+        ],
     )
     for one in fell[:2]:
-        voice.tell(f"↓ {one['weakness']} on {one['asset_name'].split('.')[0]}, {one['before']} → {one['after']:,}: {one['fact']}.")
+        voice.tell(
+            f"↓ {one['weakness']} on {one['asset_name'].split('.')[0]}, {one['before']} → {one['after']:,}: {one['fact']}."
+        )
     if settled:
-        voice.tell(f"? {settled['weakness']} on {settled['asset_name'].split('.')[0]} was unknown: {settled['before']}.")
+        voice.tell(
+            f"? {settled['weakness']} on {settled['asset_name'].split('.')[0]} was unknown: {settled['before']}."
+        )
         voice.tell(f"  Now {settled['answer']}: {settled['after']}.")
     return {
         "cycle": new, "unknown_before": unknown[0], "unknown_after": unknown[1],
@@ -251,7 +261,9 @@ def days_after(voice: Voice, points: dict[str, Any]) -> None:
     for one in _both_kinds(points["claims"]):
         name = one["asset_name"].split(".")[0]
         if one["kind"] == "fixed":
-            voice.tell(f"{one['weakness']} on {name} is {one['reason']}; dated at the claim, {one['happened_at']:%Y-%m-%d}.")
+            voice.tell(
+                f"{one['weakness']} on {name} is {one['reason']}; dated at the claim, {one['happened_at']:%Y-%m-%d}."
+            )
         else:
             voice.tell(f"{one['weakness']} on {name} was claimed fixed as well: {one['reason']}. It is open again.")
     again = points["again"]
@@ -302,7 +314,9 @@ def ticket_in_short(text: str, most: int = 14) -> list[str]:
 def nothing_new(voice: Voice, result: dict[str, Any]) -> None:
     """Say that nothing changed, and where to look."""
     imports = result["imports"]
-    voice.say(f"All {imports['files']} reports in {result['folder']} again: {imports['duplicates']} are known by their digest.")
+    voice.say(
+        f"All {imports['files']} reports in {result['folder']} again: {imports['duplicates']} are known by their digest."
+    )
     voice.say(
         "The cycle again: the same order, the same numbers. Nothing changed."
         if not result["changed"] else "The cycle again: its answers differ from the last time. foreshore diff says why."

@@ -147,7 +147,9 @@ def _big(items: list[dict[str, Any]]) -> str:
 def _world(chain: Chain, seen: Changes) -> str:
     signals, parts = seen.signals, []
     if attacked := signals["attacked"] or []:
-        parts.append(f"{_count(len(attacked), 'weakness', 'weaknesses')} newly known to be used in attacks ({_some(attacked)})")
+        parts.append(
+            f"{_count(len(attacked), 'weakness', 'weaknesses')} newly known to be used in attacks ({_some(attacked)})"
+        )
     if exploits := signals["exploits"] or []:
         parts.append(f"{_count(len(exploits), 'weakness', 'weaknesses')} with a new public exploit ({_some(exploits)})")
     if signals["chances"]:

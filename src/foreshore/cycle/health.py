@@ -130,11 +130,15 @@ def _scope(workspace: Workspace) -> Iterator[Finding]:
         yield Finding("scope", "bad", error.sentence())
         return
     scope = parsed.scope
-    said = f"{len(scope.sites)} sites, {len(scope.zones)} zones, {len(scope.services)} services, {len(scope.teams)} teams"
+    said = (
+        f"{len(scope.sites)} sites, {len(scope.zones)} zones, {len(scope.services)} services, {len(scope.teams)} teams"
+    )
     with decisions.open(workspace) as opened:
         current = opened.current_scope()
     same = current is not None and current.written == scope
-    waits = "" if same else "; scope.yaml differs from the scope in force: foreshore scope apply, or the next cycle does"
+    waits = (
+        "" if same else "; scope.yaml differs from the scope in force: foreshore scope apply, or the next cycle does"
+    )
     yield Finding("scope", "good" if same else "warning", f"valid: {said}{waits}")
 
 
@@ -178,9 +182,13 @@ def _jobs(workspace: Workspace) -> Iterator[Finding]:
             opened.acknowledge(job, kind, detail)
     lost = sorted(known - set(wanted))
     if lost:
-        yield Finding("jobs", "bad", f"{len(lost)} acknowledged jobs are not among the facts, such as {lost[0]}; restore a backup")
+        yield Finding(
+            "jobs", "bad", f"{len(lost)} acknowledged jobs are not among the facts, such as {lost[0]}; restore a backup"
+        )
     elif missing:
-        yield Finding("jobs", "good", f"{len(missing)} jobs had been committed without a receipt (a crash); it was written now")
+        yield Finding(
+            "jobs", "good", f"{len(missing)} jobs had been committed without a receipt (a crash); it was written now"
+        )
     else:
         yield Finding("jobs", "good", f"{len(wanted):,} jobs, each with its receipt")
 
@@ -205,7 +213,9 @@ def _serving(workspace: Workspace) -> Iterator[Finding]:
         yield Finding("last cycle", "bad", "its serving file is missing; foreshore cycle writes a new one")
         return
     if served is None or served[0] != rows[0]["cycle"]:
-        yield Finding("last cycle", "bad", "the serving file is not of the last cycle; foreshore cycle writes a new one")
+        yield Finding(
+            "last cycle", "bad", "the serving file is not of the last cycle; foreshore cycle writes a new one"
+        )
         return
     later = f"; {news} imports since are not in it yet: foreshore cycle" if news else ""
     yield Finding(
@@ -241,7 +251,9 @@ def _disk(workspace: Workspace) -> Iterator[Finding]:
             used += path.stat().st_size if path.is_file() else 0
     low = free < max(LEAST_FREE, used)
     advice = "; free some: a cycle and its serving file need room" if low else ""
-    yield Finding("disk", "warning" if low else "good", f"{_size(free)} free, {_size(used)} used by the workspace{advice}")
+    yield Finding(
+        "disk", "warning" if low else "good", f"{_size(free)} free, {_size(used)} used by the workspace{advice}"
+    )
 
 
 def _size(number: int) -> str:

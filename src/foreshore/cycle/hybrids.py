@@ -101,9 +101,7 @@ def chain(workspace: Workspace, cut: Cut, say: Say) -> Chain:
         was = now.sql(_STATES, states=then.laid["states"])
         states = now.laid["states"]
         turned = now.sql(_TURNED, was=was, states=states)
-        born = now.sql(
-            _OF_THE_WORLD.format(before=sql_time(cut.old["as_of"]), now=sql_time(cut.new["as_of"])), was=was
-        )
+        born = now.sql(_OF_THE_WORLD.format(before=sql_time(cut.old["as_of"]), now=sql_time(cut.new["as_of"])), was=was)
         news = _signals_news(now, cut)
         risks = [first, first, first, last, last]
         if yardstick_moved(cut):
@@ -195,7 +193,9 @@ def _with_born(found: LakeSnapshot, now: LakeSnapshot, born: pa.Table, cut: Cut)
             given["born_checks"] = extra["findings"].select(["check_id"])
         extra[name] = now.sql(_BORN[name].format(**moments), **given)
     last = f"select run from runs where observed_at <= {moments['before']} order by observed_at desc, run limit 1"
-    extra["seen"] = found.sql(f"select r.run, b.exposure, 0::TINYINT as proof, 0::TINYINT as word from born b, ({last}) r", born=placed)
+    extra["seen"] = found.sql(
+        f"select r.run, b.exposure, 0::TINYINT as proof, 0::TINYINT as word from born b, ({last}) r", born=placed
+    )
     extra["states"] = found.sql("select exposure, 'open' as state from born", born=placed)
     laid = {name: _united(found, name, rows) for name, rows in extra.items()}
     return found.with_tables(**laid)
@@ -219,4 +219,3 @@ def _on_old_assets(found: LakeSnapshot, now: LakeSnapshot, born: pa.Table) -> pa
         "left join asset_now n on n.asset = k.asset) k on k.now = b.asset group by b.exposure",
         born=born, known=known,
     )  # fmt: skip
-

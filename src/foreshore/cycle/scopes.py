@@ -74,7 +74,9 @@ def site_of_import(workspace: Workspace, site: str | None, vantage: str, say: Sa
         say(f"the scope has no zone {vantage} yet: what was seen from there counts once it has")
     if site is None:
         if len(sites) > 1:
-            raise UsageError("there are several sites: whose addresses are these?", where="--site", hint=", ".join(sites))
+            raise UsageError(
+                "there are several sites: whose addresses are these?", where="--site", hint=", ".join(sites)
+            )
         return sites[0]
     if site not in sites:
         say(f"the scope has no site {site} yet: its assets are out of scope until it has")
@@ -118,9 +120,7 @@ def approve_targets(workspace: Workspace, *, because: str, until: date | None = 
             raise UsageError("no scope is in force yet", hint="foreshore scope apply")
         if not current.written.targets:
             return []
-        held = opened.approve_targets(
-            current.written.targets, because=because, author=getpass.getuser(), until=until
-        )
+        held = opened.approve_targets(current.written.targets, because=because, author=getpass.getuser(), until=until)
     return [
         {"what": one.what, "ports": list(one.ports), "until": min(filter(None, (one.until, until)), default=None),
          "authorised_by": one.authorised_by}

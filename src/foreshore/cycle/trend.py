@@ -63,9 +63,7 @@ def shares(risks: tuple[float, float, float, float, float]) -> tuple[Decimal, ..
     Where there was (next to) no risk before, percent are of the largest of the five.
     """
     base = risks[0] if risks[0] > _NOTHING * max(risks) else max(risks)
-    points = [
-        (Decimal(one) / Decimal(base) * 100).quantize(_HUNDREDTH) if base else Decimal(0) for one in risks
-    ]
+    points = [(Decimal(one) / Decimal(base) * 100).quantize(_HUNDREDTH) if base else Decimal(0) for one in risks]
     yardstick, world, sight, fixes = (later - earlier for earlier, later in pairwise(points))
     return world, sight, fixes, yardstick, points[4] - points[0]
 
@@ -93,9 +91,11 @@ def _cut(lake: Lake, old: str, new: str) -> Cut:
     earlier = running.find(lake, old) if old else rows[max(place - 1, 0)]
     if earlier["known_at"] > later["known_at"]:
         earlier, later = later, earlier
-    written = lake.sql(
-        f"select max(committed_at) as t from jobs where version <= {int(earlier['snapshot'])}"
-    ).column("t")[0].as_py()
+    written = (
+        lake.sql(f"select max(committed_at) as t from jobs where version <= {int(earlier['snapshot'])}")
+        .column("t")[0]
+        .as_py()
+    )
     return Cut(
         earlier, later, running.restored(lake, earlier), running.restored(lake, later), written or earlier["known_at"]
     )

@@ -85,6 +85,17 @@ class Range:
         if self.shape == "lognormal" and self.low <= 0 < self.high:
             raise UsageError("a lognormal range must start above 0")
 
+    @property
+    def mean(self) -> float:
+        """Mean: of a PERT (low + 4 likely + high) / 6; of a lognormal exp(mu + sigma²/2) from its 5 and 95 % points."""
+        if self.low == self.high:
+            return self.low
+        if self.shape == "pert":
+            return (self.low + 4 * self.likely + self.high) / 6
+        mu = (np.log(self.low) + np.log(self.high)) / 2
+        sigma = (np.log(self.high) - np.log(self.low)) / 3.2897
+        return float(np.exp(mu + sigma**2 / 2))
+
     @staticmethod
     def exactly(value: float) -> Range:
         """A number that is known."""

@@ -80,7 +80,9 @@ def _reach(row: Row, steps: Sequence[Row], now: datetime) -> dict[str, Any]:
     source = told["source"] if told else ""
     place = row["zone"] or "no zone"
     if row["reachable"] == "unknown":
-        why = f"It is not known whether anyone gets to {row['asset_name']} ({place}): {fact}. An answer would settle it."
+        why = (
+            f"It is not known whether anyone gets to {row['asset_name']} ({place}): {fact}. An answer would settle it."
+        )
     elif row["reachable"] == "no":
         why = f"No attacker of the scope gets to {row['asset_name']} ({place}): {fact}."
     else:

@@ -39,7 +39,7 @@ def judge(modelled: Modelled, risk: Risk) -> tuple[Judged, dict[str, NDArray[np.
     exposures = modelled.context.exposures
     count = exposures.num_rows
     shares = by_exposure(risk.believed, risk.model.weights, count)
-    at_worst = by_exposure(risk.bad, risk.model.weights, count)["mean"]
+    at_worst = np.maximum(risk.share_at_worst(), shares["mean"])
     words, reasons = _decided(modelled)
     names = np.array([service.name for service in modelled.context.services], dtype=object)
     judged = Judged(
@@ -47,7 +47,7 @@ def judge(modelled: Modelled, risk: Risk) -> tuple[Judged, dict[str, NDArray[np.
         exploit=texts(modelled.judged.column("exploit"), "unknown"),
         disposition=words,
         has_fix=_has_fix(exposures), in_scope=in_scope(modelled),
-        reach_fact=reach_facts(modelled, risk),
+        question=questions(modelled, risk, at_worst),
         services=_joined_rows(names, risk.services_of), because=reasons,
     )  # fmt: skip
     return judged, shares
@@ -124,19 +124,33 @@ def reach_facts(modelled: Modelled, risk: Risk) -> Texts:
     return found
 
 
+def questions(modelled: Modelled, risk: Risk, at_worst: NDArray[np.float64]) -> Texts:
+    """Return, where something is open that could matter, the first unknown on the likeliest way through it."""
+    found = np.full(len(at_worst), "", dtype=object)
+    open_one = (risk.reachable == "unknown") | (risk.leads == "unknown")
+    least = modelled.policy.number("treatment.unknown.least_if_bad").value
+    column = modelled.compiled.steps.columns["why"]
+    for row in np.flatnonzero(open_one & (at_worst >= least)).tolist():
+        way = [step for step in risk.best.steps_through_cause(row) if not risk.model.certain[step]]
+        if way:
+            found[row] = modelled.compiled.reach.why[int(column[way[0]])]
+    return found
+
+
 def _endpoint_facts(compiled: Any, risk: Risk) -> dict[int, str]:
-    """Return, by endpoint, the sentence of its likeliest way in: a known one before an unknown one."""
-    answers = compiled.reach
-    best: dict[int, tuple[float, str]] = {}
-    reached = risk.best.reached
-    chance = compiled.steps.shared.p
-    first = len(chance) - len(answers.priors)
-    for number, (place, endpoint) in enumerate(zip(answers.source.tolist(), answers.target.tolist(), strict=True)):
-        prior = answers.prior[number]
-        odds = float(reached[compiled.states.place(place)]) * (1.0 if prior < 0 else float(chance[first + prior]))
-        if odds > best.get(endpoint, (-1.0, ""))[0]:
-            best[endpoint] = (odds, answers.why[number])
-    return {endpoint: why for endpoint, (_, why) in best.items()}
+    """Return, by endpoint, why it is surely reached, or the one unknown on its likeliest way that decides."""
+    answers, base = compiled.reach, int(compiled.states.endpoint(0))
+    found: dict[int, str] = {}
+    standing = risk.surely[compiled.states.place(answers.source)] & (answers.answer == 1)
+    for number in np.flatnonzero(standing).tolist():
+        found.setdefault(int(answers.target[number]), answers.why[number])
+    waiting = set(np.unique(answers.target).tolist()) - set(found)
+    column = compiled.steps.columns["why"]
+    for endpoint in sorted(waiting):
+        open_questions = [step for step in risk.best.steps_to_state(base + endpoint) if not risk.model.certain[step]]
+        if open_questions:
+            found[endpoint] = answers.why[int(column[open_questions[0]])]
+    return found
 
 
 def table(
@@ -160,7 +174,7 @@ def table(
         **_signal_columns(modelled),
         **_verdict_column(snapshot, exposures),
         "in_scope": judged.in_scope, "way_in": modelled.judged.column("way_in"),
-        "reachable": judged.reachable, "reach_fact": judged.reach_fact, "exploit": judged.exploit,
+        "reachable": judged.reachable, "reach_fact": reach_facts(modelled, risk), "exploit": judged.exploit,
         "leads_to": _names(modelled, risk), "leads": judged.leads,
         "likelihood": modelled.likelihood, "contribution": shares["mean"], "low": shares["low"],
         "high": shares["high"], "sampling_error": shares["error"],

@@ -17,14 +17,24 @@ if TYPE_CHECKING:
     from foreshore.prioritization.context import Context
 
 # Text is matched once for each distinct candidate, not once for each exposure.
+_SAID = """
+    create temp view said as select exposure, weakness, kind, coalesce(rule, '') as rule, title,
+        coalesce(component, '') as component, coalesce(component_name, '') as component_name,
+        coalesce(ports[1], 0)::INTEGER as port, severity, proof, coalesce(cvss_vector, '') as cvss_vector
+    from exposures
+"""
 _CANDIDATES = """
-    select dense_rank() over (order by weakness, kind, rule, title, component, component_name, port, severity,
-        proof, cvss_vector) - 1 as candidate, exposure, weakness, kind, rule, title, component, component_name,
-        port, severity, proof, cvss_vector
-    from (select exposure, weakness, kind, coalesce(rule, '') as rule, title, coalesce(component, '') as component,
-        coalesce(component_name, '') as component_name, coalesce(ports[1], 0)::INTEGER as port, severity, proof,
-        coalesce(cvss_vector, '') as cvss_vector from exposures)
-    order by exposure
+    select row_number() over (order by weakness, title, kind, rule, component, component_name, port, severity, proof,
+        cvss_vector) - 1 as row, *
+    from (select distinct * exclude (exposure) from said) order by row
+"""
+_CANDIDATE_OF = """
+    select c.row from said s join candidates c on c.weakness is not distinct from s.weakness
+        and c.title is not distinct from s.title and c.kind is not distinct from s.kind and c.rule = s.rule
+        and c.component = s.component and c.component_name = s.component_name and c.port = s.port
+        and c.severity is not distinct from s.severity and c.proof is not distinct from s.proof
+        and c.cvss_vector = s.cvss_vector
+    order by s.exposure
 """
 
 
@@ -45,15 +55,13 @@ def weighed(context: Context, signals: pa.Table, policy: Policy) -> pa.Table:
     connection = duckdb.connect()
     try:
         connection.register("exposures", context.exposures)
-        rows = connection.execute(_CANDIDATES).to_arrow_table()
-        connection.register("rows", rows)
-        distinct = connection.execute(
-            "select distinct candidate as row, * exclude (candidate, exposure) from rows order by candidate"
-        ).to_arrow_table()
+        connection.execute(_SAID)
+        distinct = connection.execute(_CANDIDATES).to_arrow_table()
+        connection.register("candidates", distinct)
+        place = connection.execute(_CANDIDATE_OF).to_arrow_table().column("row").to_numpy()
     finally:
         connection.close()
     judged = weigh(distinct, signals, policy)
-    place = rows.column("candidate").to_numpy()
     taken: pa.Table = judged.take(pa.array(place, pa.int64()))
     return taken
 

@@ -133,7 +133,9 @@ def _of_the_world(signals: Row, now: datetime) -> list[dict[str, Any]]:
         score = f"CVSS {signals['cvss_version']} {signals['cvss']:.1f} ({signals['cvss_vector']})"
         found.append(_fact(score, signals["cvss_source"] or "", age(signals["published"], now)))
     if signals["epss"] is not None:
-        found.append(_fact(f"EPSS {100 * signals['epss']:.2g} % ({signals['epss_model']})", "EPSS", age(signals["epss_at"], now)))
+        found.append(
+            _fact(f"EPSS {100 * signals['epss']:.2g} % ({signals['epss_model']})", "EPSS", age(signals["epss_at"], now))
+        )
     if signals["kev"]:
         found.append(_fact("in the catalogue of known exploited vulnerabilities", "KEV", age(signals["kev_at"], now)))
     if signals["ransomware"]:

@@ -35,6 +35,7 @@ class Modelled:
     """What a snapshot says, compiled; `decided` and `dismissed` are people's words by exposure."""
 
     scope: facts.Scope
+    policy: Policy
     context: Context
     judged: pa.Table
     signals: pa.Table
@@ -65,7 +66,7 @@ def modelled(snapshot: facts.Snapshot) -> Modelled:
     model = model_of(
         compiled, context.services, attackers_of(snapshot.scope, snapshot.policy), snapshot.policy, snapshot.seed
     )
-    return Modelled(snapshot.scope, context, judged, signals, arrays, compiled, model, decided, dismissed)
+    return Modelled(snapshot.scope, snapshot.policy, context, judged, signals, arrays, compiled, model, decided, dismissed)
 
 
 def _doubt(

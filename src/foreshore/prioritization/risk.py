@@ -78,11 +78,22 @@ class Risk:
     services_of: Bools
     best: BestPaths
     to_service: tuple[BestPaths, ...]
+    surely: Bools  # by state: held over known steps alone
+    at_worst: Floats  # exposures by services: chance of the best way through it if every unknown were open
 
     @property
     def whole(self) -> float:
         """All modelled risk: weighted losses per year."""
         return float(self.believed.outcome.events @ self.model.weights)
+
+    def share_at_worst(self) -> Floats:
+        """Return, by exposure, the share of risk that its best way alone would carry if the unknowns were open.
+
+        Attacks a year, times the chance of the way to each service, weighted; over all modelled risk.
+        """
+        attacks = sum(one.rate.mean for one in self.model.profiles)
+        losses = np.minimum(attacks * self.at_worst, 1.0) @ self.model.weights
+        return np.clip(losses / self.whole, 0.0, 1.0) if self.whole else losses
 
 
 def model_of(
@@ -194,10 +205,18 @@ def assess(model: Model, compiled: Compiled, exposures: int, policy: Policy) -> 
     surely = _through(known, exposures) >= least
     critical = model.critical[None, :]
     leads = _answer(np.any(surely & critical, axis=1), np.any(likely & critical, axis=1))
+    held = reach(model.graph, model.entries, model.certain)
+    worst = best_paths_each(_all_open(model.graph), model.entries, each)
     return Risk(
-        again, believed, good, bad, _reachable(model, compiled, exposures), leads, likely,
-        best, tuple(ways),
+        again, believed, good, bad, _reachable(model, compiled, exposures, held), leads, likely,
+        best, tuple(ways), held, _through(worst, exposures),
     )  # fmt: skip
+
+
+def _all_open(graph: Graph) -> Graph:
+    """Return the graph in which every unknown fact went against the defender."""
+    draws = replace(graph.draws, p=np.where(graph.draws.epistemic, 1.0, graph.draws.p))
+    return replace(graph, draws=draws)
 
 
 def _through(paths: list[BestPaths], exposures: int) -> Floats:
@@ -208,9 +227,8 @@ def _through(paths: list[BestPaths], exposures: int) -> Floats:
     return found
 
 
-def _reachable(model: Model, compiled: Compiled, exposures: int) -> NDArray[np.object_]:
+def _reachable(model: Model, compiled: Compiled, exposures: int, surely: Bools) -> NDArray[np.object_]:
     """Return yes where known steps alone lead to a position, unknown where unknown ones would."""
-    surely = reach(model.graph, model.entries, model.certain)
     perhaps = reach(model.graph, model.entries)
     yes = np.zeros(exposures, np.bool_)
     maybe = np.zeros(exposures, np.bool_)

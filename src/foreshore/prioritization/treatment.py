@@ -35,7 +35,7 @@ class Judged:
     disposition: Texts
     has_fix: NDArray[np.bool_]
     in_scope: NDArray[np.bool_]
-    reach_fact: Texts
+    question: Texts  # the fact that is not known and decides, '' where nothing is open
     services: Texts  # names joined, '' where it leads to none
     because: Texts  # the person's reason, where there is a disposition
 
@@ -79,7 +79,7 @@ def reasons(judged: Judged, treatment: Texts) -> list[str]:
     """Return one sentence for each exposure that says why it is treated so."""
     columns = (
         treatment, judged.contribution, judged.reachable, judged.leads, judged.exploit, judged.services,
-        judged.disposition, judged.because, judged.reach_fact,
+        judged.disposition, judged.because, judged.question,
     )  # fmt: skip
     return [_reason(*row) for row in zip(*columns, strict=True)]
 
@@ -93,7 +93,8 @@ def _reason(
     if treatment == "act_now":
         return f"Fixing it removes about {percent(share)} of the modelled risk; it leads to {services}."
     if treatment == "unknown":
-        return f"It could matter much, and one fact decides: {fact or 'whether an exploit exists'}."
+        question = fact.removeprefix("not known ") or "whether an exploit exists"
+        return f"It could matter much, and one fact decides: {question}."
     if reachable == "no":
         why = "No attacker of the scope gets to it"
     elif leads == "no":
@@ -108,7 +109,7 @@ def _reason(
 
 def would_lower(judged: Judged, treatment: Texts) -> list[str]:
     """Return one sentence for each exposure: what would move it down (or, for what waits, up)."""
-    columns = (treatment, judged.reachable, judged.exploit, judged.has_fix, judged.reach_fact)
+    columns = (treatment, judged.reachable, judged.exploit, judged.has_fix, judged.question)
     return [_lower(*row) for row in zip(*columns, strict=True)]
 
 
@@ -117,7 +118,8 @@ def _lower(treatment: str, reachable: str, exploit: str, has_fix: bool, fact: st
         fix = "the fix" if has_fix else "a mitigation"
         return f"It moves down with {fix}, or when a test shows that it cannot be reached."
     if treatment == "unknown":
-        return f"It is settled by an answer to: {fact or 'is there an exploit?'}"
+        question = fact.removeprefix("not known ") or "whether an exploit exists"
+        return f"It is settled by a test, a firewall export or a rule that says {question}."
     if treatment == "accepted":
         return "It comes back when the decision ends."
     if reachable == "no":

@@ -1,0 +1,79 @@
+"""Imports and cycles work on sets: ten times the findings must not mean ten times the calls."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from foreshore.cycle import running, taking
+from foreshore.estate.bulk import write_bulk
+from foreshore.prioritization import stage
+from foreshore.workspace import Workspace
+
+FEW, MANY = 200, 2_000
+HOSTS = 4
+MOST = 3.0  # calls at ten times the findings, over calls before
+
+
+def calls_of(work: Callable[[], Any], *, outside: tuple[str, ...] = ()) -> dict[str, int]:
+    """Count calls made in Foreshore's own modules (Python's and built-in ones), by module."""
+    counts: dict[str, int] = {}
+
+    def count(frame: FrameType, event: str, _arg: object) -> None:
+        if event in ("call", "c_call"):
+            module = str(frame.f_globals.get("__name__", ""))
+            if module.startswith("foreshore.") and not module.startswith(outside or ("-",)):
+                counts[module] = counts.get(module, 0) + 1
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return counts
+
+
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, dict[str, int]]]:
+    """Calls of an import (readers and their row buffers left out: they read row by row) and of a cycle, by size."""
+    found = {}
+    # The first pass only fills caches: of modules, of compiled loops, of the policy.
+    for number, size in enumerate((FEW, FEW, MANY)):
+        folder = tmp_path_factory.mktemp(f"size{number}")
+        write_bulk(folder / "report.nessus", "nessus", size, 7, HOSTS)
+        workspace = Workspace.create(folder / "ws", seed=7)
+        rowwise = ("foreshore.discovery.readers", "foreshore.discovery.columns", "foreshore.discovery.redact",
+                   "foreshore.discovery.xmlstream", "foreshore.discovery.importing", "foreshore.keys",
+                   "foreshore.facts", "foreshore.discovery.weakness")  # fmt: skip
+        imported = calls_of(lambda: taking.take(workspace, [folder / "report.nessus"]), outside=rowwise)
+        cycled = calls_of(lambda: running.run(workspace))
+        found[size] = {"import": imported, "cycle": cycled}
+    return found
+
+
+@pytest.mark.parametrize("job", ["import", "cycle"])
+def test_calls_do_not_grow_with_findings(job: str, counted: dict[int, dict[str, dict[str, int]]]) -> None:
+    few, many = counted[FEW][job], counted[MANY][job]
+    grown = {
+        module: (few.get(module, 0), count)
+        for module, count in many.items()
+        if count > MOST * few.get(module, 0) and count > MANY
+    }
+    assert sum(many.values()) < MOST * sum(few.values()), grown
+    assert not grown, "these modules loop over findings"
+
+
+def test_a_loop_over_findings_is_noticed() -> None:
+    def looped(size: int) -> int:
+        return sum(calls_of(lambda: [stage.mean_loss(_RANGE) for _ in range(size)]).values())
+
+    assert looped(MANY) > MOST * looped(FEW)
+
+
+_RANGE: Any = type("Range", (), {"low": 1.0, "likely": 2.0, "high": 3.0})()
