@@ -72,7 +72,7 @@ class Risk:
     model: Model
     believed: Contributions
     good: Outcome
-    bad: Contributions
+    bad: Outcome
     reachable: NDArray[np.object_]
     leads: NDArray[np.object_]
     services_of: Bools
@@ -169,15 +169,19 @@ def is_critical(service: facts.Service, services: tuple[facts.Service, ...], pol
     return service.foundation or service.tier >= min(tier, highest)
 
 
+_STEP_YEARS = 12.5e6  # steps times simulated years that one slow core does in a second (benchmarks)
 _LARGE = 50_000  # steps from which a second thread is worth starting
 
 
 def _effort(steps: int, policy: Policy) -> Effort:
-    """Fewer worlds for large graphs, within what the policy allows."""
+    """Fewer worlds for large graphs, within what the policy allows; the sampling error says what that costs.
+
+    The number of worlds follows from the size alone, not from a clock, so that answers can be had again.
+    """
     number = {name: policy.number(f"treatment.simulation.{name}").value for name in (
-        "least_worlds", "most_worlds", "width")}  # fmt: skip
+        "least_worlds", "most_worlds", "width", "seconds")}  # fmt: skip
     draws = 64
-    affordable = 6e9 / max(steps, 1) / 8
+    affordable = number["seconds"] * _STEP_YEARS / max(steps, 1)
     worlds = min(number["most_worlds"], max(number["least_worlds"] / 4, affordable))
     return Effort(
         draws=draws, worlds_per_draw=max(1, int(worlds // draws)), width=number["width"],
@@ -195,7 +199,7 @@ def assess(model: Model, compiled: Compiled, exposures: int, policy: Policy) -> 
         losses_per_year=model.effort.losses_per_year,
     )  # fmt: skip
     good = simulate(*run, seed=model.seed, effort=fixed, unknowns="good")
-    bad = contributions(*run, seed=model.seed, values=model.weights, effort=fixed, unknowns="bad")
+    bad = simulate(*run, seed=model.seed, effort=fixed, unknowns="bad")
     again = replace(model, effort=fixed)
     least = policy.number("treatment.critical.leads").value
     each = [one[None] for one in model.targets]

@@ -75,7 +75,7 @@ def services(snapshot: facts.Snapshot, found: Modelled, risk: Risk) -> pa.Table:
             "probability": float(outcome.probability[number]), "low": float(outcome.low[number]),
             "high": float(outcome.high[number]), "sampling_error": float(outcome.sampling_error[number]),
             "best_case": float(risk.good.probability[number]),
-            "worst_case": float(risk.bad.outcome.probability[number]),
+            "worst_case": float(risk.bad.probability[number]),
             "loss": events * mean_loss(service.loss) if service.loss and service.confirmed_by else None,
             "weight": float(risk.model.weights[number]),
             "share": events * float(risk.model.weights[number]) / whole if whole else 0.0,
