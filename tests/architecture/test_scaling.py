@@ -16,7 +16,7 @@ from foreshore.prioritization import stage
 from foreshore.workspace import Workspace
 
 FEW, MANY = 200, 2_000
-HOSTS = 4
+EACH = 3  # findings on a host: then the distinct weaknesses grow far less than the findings
 MOST = 3.0  # calls at ten times the findings, over calls before
 
 
@@ -43,17 +43,20 @@ def calls_of(work: Callable[[], Any], *, outside: tuple[str, ...] = ()) -> dict[
 def counted(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, dict[str, int]]]:
     """Calls of an import (readers and their row buffers left out: they read row by row) and of a cycle, by size."""
     found = {}
+    patch = pytest.MonkeyPatch()
+    patch.setattr(stage, "EXPLAINED", 10)  # a fixed number of ways is told however many findings there are
     # The first pass only fills caches: of modules, of compiled loops, of the policy.
     for number, size in enumerate((FEW, FEW, MANY)):
         folder = tmp_path_factory.mktemp(f"size{number}")
-        write_bulk(folder / "report.nessus", "nessus", size, 7, HOSTS)
+        write_bulk(folder / "report.nessus", "nessus", size, 7, size // EACH)
         workspace = Workspace.create(folder / "ws", seed=7)
         rowwise = ("foreshore.discovery.readers", "foreshore.discovery.columns", "foreshore.discovery.redact",
                    "foreshore.discovery.xmlstream", "foreshore.discovery.importing", "foreshore.keys",
-                   "foreshore.facts", "foreshore.discovery.weakness")  # fmt: skip
+                   "foreshore.facts", "foreshore.discovery.weakness", "foreshore.discovery.place")  # fmt: skip
         imported = calls_of(lambda: taking.take(workspace, [folder / "report.nessus"]), outside=rowwise)
         cycled = calls_of(lambda: running.run(workspace))
         found[size] = {"import": imported, "cycle": cycled}
+    patch.undo()
     return found
 
 

@@ -44,6 +44,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         Rule("servers", "any", "", False, ""),
         Rule("dev", "servers", "53,389,443", True, "sign-in and packages"),
         Rule("dev", "any", "", False, ""),
+        Rule("any", "lab", "", False, "nobody goes to the lab"),
         Rule("management", "any", "", True, "administrators"),
         Rule("payments", "any", "", False, "card data stays in"),
         Rule("lab", "any", "", False, "the lab is an island"),

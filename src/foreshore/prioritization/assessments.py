@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from foreshore import facts, tables
 from foreshore.prioritization import labelling, treatment
+from foreshore.prioritization.reach import numbered
 from foreshore.prioritization.risk import by_exposure
 from foreshore.prioritization.treatment import Judged
 
@@ -129,12 +130,33 @@ def questions(modelled: Modelled, risk: Risk, at_worst: NDArray[np.float64]) -> 
     found = np.full(len(at_worst), "", dtype=object)
     open_one = (risk.reachable == "unknown") | (risk.leads == "unknown")
     least = modelled.policy.number("treatment.unknown.least_if_bad").value
-    column = modelled.compiled.steps.columns["why"]
-    for row in np.flatnonzero(open_one & (at_worst >= least)).tolist():
-        way = [step for step in risk.best.steps_through_cause(row) if not risk.model.certain[step]]
-        if way:
-            found[row] = modelled.compiled.reach.why[int(column[way[0]])]
+    rows = np.flatnonzero(open_one & (at_worst >= least))
+    rows = rows[rows < len(risk.best.step_of_cause)]
+    first = risk.best.step_of_cause[rows].astype(np.int64)
+    rows, first = rows[first >= 0], first[first >= 0]
+    # Ways whose first own step has the same ends, and is known itself, are the same from there on.
+    graph, certain = risk.model.graph, risk.model.certain
+    ends = [graph.src[first], graph.guard[first], graph.dst[first], np.where(certain[first], -1, first)]
+    alike, place = numbered(np.stack(ends).astype(np.int64))
+    before: dict[int, str] = {}
+    sentences = [_question(modelled, risk, (row, state), before) for row, state in zip(
+        rows[place].tolist(), graph.src[first[place]].tolist(), strict=True)]  # fmt: skip
+    found[rows] = np.array(sentences, dtype=object)[alike]
     return found
+
+
+def _question(modelled: Modelled, risk: Risk, at: tuple[int, int], before: dict[int, str]) -> str:
+    """Return the first unknown on the way through an exposure (row, state that its use needs), '' for none."""
+    row, state = at
+    if state not in before:
+        before[state] = _first_unknown(modelled, risk, risk.best.steps_to_state(state))
+    return before[state] or _first_unknown(modelled, risk, risk.best.steps_through_cause(row))
+
+
+def _first_unknown(modelled: Modelled, risk: Risk, way: list[int]) -> str:
+    column = modelled.compiled.steps.columns["why"]
+    step = next((one for one in way if not risk.model.certain[one]), -1)
+    return modelled.compiled.reach.why[int(column[step])] if step >= 0 else ""
 
 
 def _endpoint_facts(compiled: Any, risk: Risk) -> dict[int, str]:
@@ -179,7 +201,7 @@ def table(
         "likelihood": modelled.likelihood, "contribution": shares["mean"], "low": shares["low"],
         "high": shares["high"], "sampling_error": shares["error"],
         "contribution_if_reachable": judged.if_reachable, "best_path": _best(risk, len(order)),
-        "treatment": [None if gone else word for gone, word in zip(dismissed, decision, strict=True)],
+        "treatment": np.where(dismissed, None, decision),
         "reason": treatment.reasons(judged, decision), "would_lower": treatment.would_lower(judged, decision),
         "disposition": judged.disposition, "disposition_because": judged.because,
         "fix": _fixes(exposures), **outcome,

@@ -172,20 +172,20 @@ def _exploits(parts: _Parts) -> None:
     chances, states = parts.chances, parts.builder.states
     ways = [WAYS.index(name) for name in ("user", "identity", "local")]
     plain = [np.flatnonzero(chances.way == way) for way in ways]
-    opened = np.full(len(plain[0]), states.opened, np.int64)
+    at_desk = plain[0][_desks(parts)[parts.exposure_asset[plain[0]]]]
+    opened = np.full(len(at_desk), states.opened, np.int64)
     signed = np.full(len(plain[1]), states.opened, np.int64)
     _exploit(parts, "exploit", parts.row, states.endpoint(parts.row_endpoint), 1.0, parts.row_port)
-    _exploit(parts, "open", plain[0], opened, _opened(parts, parts.exposure_asset[plain[0]]))
+    _exploit(parts, "open", at_desk, opened, parts.builder.chance("movement.phishing.reach_of_campaign"))
     _exploit(parts, "identity", plain[1], signed, parts.builder.chance("movement.phishing.leaked_credential"))
     _exploit(parts, "local", plain[2], states.user(parts.exposure_asset[plain[2]]), 1.0)
 
 
-def _opened(parts: _Parts, asset: Ints) -> Floats:
-    """Chance that an attack gets something opened on an asset: people sit at workstations, seldom at servers."""
+def _desks(parts: _Parts) -> NDArray[np.bool_]:
+    """Which assets people sit at: only there is something opened that an attacker sent."""
     desk = np.zeros(parts.builder.states.assets, np.bool_)
     desk[workstations(parts.context, parts.policy)] = True
-    campaign = parts.builder.chance("movement.phishing.reach_of_campaign")
-    return np.where(desk[asset], campaign, parts.builder.chance("movement.phishing.opened_on_server"))
+    return desk
 
 
 def _exploit(
@@ -369,11 +369,13 @@ def _shared(parts: _Parts) -> Shared:
 def _positions(parts: _Parts) -> tuple[Ints, Ints]:
     """Return (exposure row, state) pairs: where an attacker has to be to use the exposure."""
     chances, states = parts.chances, parts.builder.states
-    by_person = np.flatnonzero(np.isin(chances.way, [WAYS.index("user"), WAYS.index("identity")]))
-    local = np.flatnonzero(chances.way == WAYS.index("local"))
+    asset = parts.exposure_asset
+    opened = (chances.way == WAYS.index("user")) & _desks(parts)[asset]
+    by_person = np.flatnonzero(opened | (chances.way == WAYS.index("identity")))
+    local = np.flatnonzero((chances.way == WAYS.index("local")) | ((chances.way == WAYS.index("user")) & ~opened))
     rows = np.concatenate([parts.row, by_person, local])
     where = np.concatenate([
         states.endpoint(parts.row_endpoint), np.full(len(by_person), states.opened, np.int64),
-        states.user(parts.exposure_asset[local]),
+        states.user(asset[local]),
     ])  # fmt: skip
     return rows, where

@@ -425,14 +425,14 @@ def _sources(end: tuple[str, str], places: tuple[Place, ...], site: str) -> froz
     for number, place in enumerate(places):
         local = place.name == INTERNET or place.site == site
         if kind == "any":
-            matched = local
+            matched = True  # traffic from other sites passes the same firewall
         elif kind == "zone":
             matched = place.name == value
         elif kind == "network":
             net = ipaddress.ip_network(value, strict=False)
             everything = net.prefixlen == 0
             overlap = any(one.version == net.version and one.overlaps(net) for one in place.networks)
-            matched = local and (everything or overlap)
+            matched = everything or (local and overlap)
         else:
             matched = False
         if matched:
