@@ -88,9 +88,7 @@ def one_size(states: int, worlds: int, threads: int) -> dict[str, Any]:
     effort = Effort(worlds=worlds, threads=threads)
     timed("index", out, lambda: (graph.by_src, graph.by_dst, graph.by_guard))
     watch = np.arange(0, states, max(1, states // 10_000), dtype=np.int32)
-    found = timed(
-        "simulate", out, lambda: simulate(graph, [once], targets, seed=7, effort=effort, watch=watch)
-    )
+    found = timed("simulate", out, lambda: simulate(graph, [once], targets, seed=7, effort=effort, watch=watch))
     out["mean_target_p"] = round(float(found.probability.mean() / found.weight[0]), 4)
     out["mean_state_p"] = round(float(found.watched.mean() / found.weight[0]), 4)
     timed("best_paths", out, lambda: best_paths(graph, entries, targets))

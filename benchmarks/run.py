@@ -101,8 +101,7 @@ def write(found: dict[str, dict[str, Any]]) -> Path:
     file = RESULTS / f"{now:%Y-%m-%dT%H%M%S}.json"
     machine = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
     targets = {
-        name: [{"measure": one.measure, "now": one.now, "full": one.full} for one in targets_of(name)]
-        for name in found
+        name: [{"measure": one.measure, "now": one.now, "full": one.full} for one in targets_of(name)] for name in found
     }
     content = {"measured_at": now.isoformat(), "machine": machine, "results": found, "targets": targets}
     file.write_text(json.dumps(content, indent=1), encoding="utf-8")

@@ -35,12 +35,8 @@ LONGEST = 300
 
 def wanted() -> frozenset[str]:
     """Return the CVEs that the made-up company's catalogue names."""
-    files = (
-        path for path in ESTATE.iterdir() if path.suffix in (".csv", ".py") and path.name != "signals.csv"
-    )
-    return frozenset(
-        name for path in files for name in re.findall(r"CVE-\d{4}-\d{4,7}", path.read_text("utf-8"))
-    )
+    files = (path for path in ESTATE.iterdir() if path.suffix in (".csv", ".py") and path.name != "signals.csv")
+    return frozenset(name for path in files for name in re.findall(r"CVE-\d{4}-\d{4,7}", path.read_text("utf-8")))
 
 
 def read(folder: Path, names: frozenset[str]) -> Iterator[dict[str, Any]]:
@@ -101,9 +97,7 @@ def main(arguments: list[str]) -> None:
     with (ESTATE / "signals.csv").open("w", encoding="utf-8", newline="") as target:
         writer = csv.DictWriter(target, SCHEMA.names, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(
-            row | {"observed_at": row["observed_at"].isoformat()} for row in rows if row["observed_at"]
-        )
+        writer.writerows(row | {"observed_at": row["observed_at"].isoformat()} for row in rows if row["observed_at"])
     known = {row["weakness"] for row in rows} - {"*"}
     print(f"{len(rows)} signals of {len(known)} weaknesses; nothing known of: {sorted(names - known)}")
 

@@ -70,9 +70,7 @@ def test_any_way_of_typing_it_is_understood(key: int, prefix: str, data: st.Data
     shown = keys.show(prefix, key)
     bare = shown.split("-", 1)[1]
     typed = data.draw(st.sampled_from([shown, bare, bare.replace("-", ""), f"  {shown} "]))
-    lookalike = str.maketrans(
-        {"1": data.draw(st.sampled_from("1ILil")), "0": data.draw(st.sampled_from("0Oo"))}
-    )
+    lookalike = str.maketrans({"1": data.draw(st.sampled_from("1ILil")), "0": data.draw(st.sampled_from("0Oo"))})
     if not typed.strip().startswith(prefix):
         typed = typed.translate(lookalike)
     typed = data.draw(st.sampled_from([typed, typed.lower()]))
@@ -93,9 +91,7 @@ def test_a_beginning_means_exactly_the_keys_that_begin_so(key: int, prefix: str,
 
 @given(keys_=st.lists(key, min_size=2, max_size=20, unique=True), prefix=prefix)
 def test_shown_keys_sort_like_the_numbers(keys_: list[int], prefix: str) -> None:
-    assert [keys.show(prefix, one) for one in sorted(keys_)] == sorted(
-        keys.show(prefix, one) for one in keys_
-    )
+    assert [keys.show(prefix, one) for one in sorted(keys_)] == sorted(keys.show(prefix, one) for one in keys_)
 
 
 @pytest.mark.parametrize("typed", ["", "-", "EXP-", "U", "7Q2M!", "EXP-7Q2M-4KXH-93TDA0", "é"])

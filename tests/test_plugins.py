@@ -66,9 +66,7 @@ def test_the_registry_cannot_be_changed(package: str) -> None:
         plugins.load(package)["other"] = 1  # type: ignore[index]
 
 
-def test_third_parties_come_after_our_own_and_replace_nothing(
-    package: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_third_parties_come_after_our_own_and_replace_nothing(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     offer(monkeypatch, package, "another", "warm")
     found = plugins.load(package)
     assert list(found) == ["cold", "warm", "another"]
@@ -76,9 +74,7 @@ def test_third_parties_come_after_our_own_and_replace_nothing(
     assert found["warm"].word == "hello"
 
 
-def test_entry_points_of_other_packages_do_not_take_part(
-    package: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_entry_points_of_other_packages_do_not_take_part(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     point = EntryPoint("stranger", f"{package}.shared:ANSWER", "some.other.package")
     monkeypatch.setattr(plugins, "entry_points", lambda group: EntryPoints([point]).select(group=group))
     assert "stranger" not in plugins.load(package)

@@ -22,17 +22,13 @@ AssetKind = Literal[
     "host", "device", "image", "cloud_resource", "web_application", "repository", "code_component",
     "identity", "data_store", "saas", "ot_device", "supplier_service",
 ]  # fmt: skip
-ExposureKind = Literal[
-    "vulnerability", "misconfiguration", "secret", "code", "identity", "end_of_life", "observation"
-]
+ExposureKind = Literal["vulnerability", "misconfiguration", "secret", "code", "identity", "end_of_life", "observation"]
 PlaceKind = Literal["component", "port", "resource", "web", "code", "none"]
 Proof = Literal["unknown", "banner", "version", "package", "configuration", "probe", "confirmed"]
 WayIn = Literal["network", "user", "local", "library", "identity", "configuration"]
 Treatment = Literal["act_now", "routine", "watch", "accepted", "unknown"]
 TREATMENTS: tuple[Treatment, ...] = ("act_now", "unknown", "routine", "watch", "accepted")
-Disposition = Literal[
-    "false_positive", "not_applicable", "accepted", "mitigated", "duplicate", "not_ours"
-]
+Disposition = Literal["false_positive", "not_applicable", "accepted", "mitigated", "duplicate", "not_ours"]
 DISMISSALS = ("false_positive", "not_applicable", "duplicate", "not_ours")
 Word = Literal["open", "fixed", "suppressed", "accepted", "false_positive"]
 

@@ -68,9 +68,7 @@ def resolve(host: str, port: int) -> list[str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
-        raise DownloadFailed(
-            f"the name cannot be resolved ({error})", where=host, hint="check the name"
-        ) from error
+        raise DownloadFailed(f"the name cannot be resolved ({error})", where=host, hint="check the name") from error
     return list(dict.fromkeys(str(one[4][0]).split("%")[0] for one in found))
 
 
@@ -174,16 +172,12 @@ class Door:
                 hint="check the network and try again",
             ) from error
 
-    def _answer(
-        self, answer: httpx.Response, url: httpx.URL, target: BinaryIO | None, deadline: float
-    ) -> Answer:
+    def _answer(self, answer: httpx.Response, url: httpx.URL, target: BinaryIO | None, deadline: float) -> Answer:
         headers = {name.lower(): value for name, value in answer.headers.items()}
         if answer.status_code == 304:
             return Answer(304, headers, b"", str(url))
         if not 200 <= answer.status_code < 300:
-            raise DownloadFailed(
-                f"the server answers {answer.status_code} {answer.reason_phrase}", where=str(url)
-            )
+            raise DownloadFailed(f"the server answers {answer.status_code} {answer.reason_phrase}", where=str(url))
         announced = headers.get("content-length", "")
         if announced.isdigit() and int(announced) > self.most:
             raise self._large(str(url))
@@ -201,9 +195,7 @@ class Door:
         return DownloadFailed(f"it is larger than the limit of {self.most} bytes", where=url)
 
     def _slow(self, url: str) -> DownloadFailed:
-        return DownloadFailed(
-            f"it took longer than {self.seconds:g} seconds", where=url, hint="try again later"
-        )
+        return DownloadFailed(f"it took longer than {self.seconds:g} seconds", where=url, hint="try again later")
 
 
 _SECRETS = ("authorization", "cookie", "x-api-key", "apikey")

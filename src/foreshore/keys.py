@@ -56,9 +56,7 @@ def parse(text: str, prefix: str) -> tuple[int, int]:
         folded = folded[len(prefix) + 1 :]
     folded = folded.translate(_FOLD)
     if not folded or len(folded) > _LENGTH or any(letter not in _ALPHABET for letter in folded):
-        raise UsageError(
-            f"“{text}” is not a key", hint=f"a key as it was printed, such as {show(prefix, of(prefix))}"
-        )
+        raise UsageError(f"“{text}” is not a key", hint=f"a key as it was printed, such as {show(prefix, of(prefix))}")
     low = 0
     for letter in folded:
         low = (low << 5) | _ALPHABET.index(letter)

@@ -278,9 +278,7 @@ def owner_mark() -> str:
 
 
 def _settings_text(seed: int) -> str:
-    kept = "\n".join(
-        f"{kind} = {days}" if days is not None else f'{kind} = "keep"' for kind, days in RETENTION.items()
-    )
+    kept = "\n".join(f"{kind} = {days}" if days is not None else f'{kind} = "keep"' for kind, days in RETENTION.items())
     return f"""\
 # A Foreshore workspace. The seed decides every random draw: with the same facts it gives the same answers.
 format = {FORMAT}

@@ -48,9 +48,7 @@ def _now() -> datetime:
 
 def test_a_word_is_kept_with_all_that_was_said(opened: Decisions) -> None:
     evidence = {7: {"asset": "web-1", "weakness": "CVE-2021-44228", "place": "pkg:maven/log4j"}}
-    (entry,) = opened.decide(
-        [7], "False-Positive", because=WHY, author="it", like_this="owner = a", evidence=evidence
-    )
+    (entry,) = opened.decide([7], "False-Positive", because=WHY, author="it", like_this="owner = a", evidence=evidence)
     assert opened.history(7) == [entry]
     assert (entry.disposition, entry.because, entry.author) == ("false_positive", WHY, "it")
     assert (entry.like_this, entry.evidence, entry.supersedes) == ("owner = a", evidence[7], None)
@@ -143,9 +141,7 @@ def test_rows_are_never_changed_or_deleted(opened: Decisions) -> None:
         rows.all().delete,
         lambda: rows.update(because="something else"),
         lambda: rows.bulk_update([row], ["because"]),
-        lambda: rows.bulk_create(
-            [row], update_conflicts=True, update_fields=["because"], unique_fields=["id"]
-        ),
+        lambda: rows.bulk_create([row], update_conflicts=True, update_fields=["because"], unique_fields=["id"]),
         lambda: rows.update_or_create({"because": "something else"}, id=row.pk),
         Audit.objects.using(opened._alias).get().delete,
     ):
@@ -167,9 +163,7 @@ def test_several_workspaces_in_one_process_do_not_mix(tmp_path: Path) -> None:
     right.decide([2], "not_ours", because=WHY, author="it")
     assert [word.exposure for word in left.effective(_now())] == [1]
     assert [word.exposure for word in right.effective(_now())] == [2]
-    assert [word.exposure for word in decisions.open(Place(tmp_path / "left.sqlite3")).effective(_now())] == [
-        1
-    ]
+    assert [word.exposure for word in decisions.open(Place(tmp_path / "left.sqlite3")).effective(_now())] == [1]
 
 
 _WRITER = """

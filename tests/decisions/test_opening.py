@@ -42,9 +42,7 @@ def test_a_new_database_writes_ahead_and_keeps_foreign_keys(place: Place) -> Non
 
     opened = decisions.open(place)
     with connections[opened._alias].cursor() as cursor:
-        answers = [
-            cursor.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "foreign_keys")
-        ]
+        answers = [cursor.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "foreign_keys")]
     assert answers == ["wal", 1]
 
 
@@ -117,8 +115,7 @@ decisions.open(SimpleNamespace(decisions_file=Path(sys.argv[1]))).decide(
 
 def test_processes_that_open_a_new_workspace_at_once_all_succeed(place: Place) -> None:
     openers = [
-        subprocess.Popen([sys.executable, "-c", _OPENER, str(place.decisions_file), str(number)])
-        for number in range(4)
+        subprocess.Popen([sys.executable, "-c", _OPENER, str(place.decisions_file), str(number)]) for number in range(4)
     ]
     assert [opener.wait() for opener in openers] == [0, 0, 0, 0]
     words = decisions.open(place).effective(datetime.now(UTC))

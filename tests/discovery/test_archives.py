@@ -75,9 +75,7 @@ def test_an_archive_that_holds_itself_ends(tmp_path: Path) -> None:
     assert "deep" in refused
 
 
-@pytest.mark.parametrize(
-    "pack", [lambda data: zipped({"bomb.xml": data, "next.xml": b"<n/>"}), gzip.compress]
-)
+@pytest.mark.parametrize("pack", [lambda data: zipped({"bomb.xml": data, "next.xml": b"<n/>"}), gzip.compress])
 def test_bombs_by_ratio(tmp_path: Path, pack: object) -> None:
     assert callable(pack)
     limits = Limits(ratio=20, ratio_from=100_000)
@@ -108,9 +106,7 @@ def test_caps(tmp_path: Path, limits: Limits, why: str) -> None:
 def test_names_never_become_paths(tmp_path: Path) -> None:
     before = set(tmp_path.parent.rglob("*"))
     for pack in (zipped, tarred):
-        found = read(
-            tmp_path, pack({"../../escape.xml": b"<e/>", "/etc/absolute.xml": b"<a/>", "C:\\x.xml": b"<c/>"})
-        )
+        found = read(tmp_path, pack({"../../escape.xml": b"<e/>", "/etc/absolute.xml": b"<a/>", "C:\\x.xml": b"<c/>"}))
         assert [one[0] for one in found] == ["!escape.xml", "!etc/absolute.xml", "!C:/x.xml"]
     assert set(tmp_path.parent.rglob("*")) - before == {tmp_path / "reports.bin"}
 

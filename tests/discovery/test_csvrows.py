@@ -17,9 +17,7 @@ from foreshore.errors import BadReport
 def rows(
     data: bytes, *, limits: Limits | None = None, find: tuple[str, ...] = (), fold: bool = False
 ) -> list[dict[str, str]]:
-    return [
-        row for _line, row in table(FileReport("t.csv", data, limits or Limits()), find=find, fold=fold).rows
-    ]
+    return [row for _line, row in table(FileReport("t.csv", data, limits or Limits()), find=find, fold=fold).rows]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])

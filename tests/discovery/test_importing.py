@@ -57,9 +57,7 @@ def test_the_same_file_again_is_known_by_its_digest(workspace: Workspace, tmp_pa
         assert lake.version == version
 
 
-def test_a_new_file_with_the_same_findings_adds_only_that_they_were_seen(
-    workspace: Workspace, tmp_path: Path
-) -> None:
+def test_a_new_file_with_the_same_findings_adds_only_that_they_were_seen(workspace: Workspace, tmp_path: Path) -> None:
     import_paths(workspace, [nuclei(tmp_path / "a.jsonl", ("web", "CVE-2024-0001"))])
     again = import_paths(workspace, [nuclei(tmp_path / "b.jsonl", ("web", "CVE-2024-0001"), day=2)])
     assert (again.exposures.new, again.exposures.seen) == (0, 1)

@@ -14,9 +14,7 @@ from foreshore.errors import BadReport
 
 
 def names(found: list[FileReport | BadReport]) -> list[str]:
-    return [
-        f"bad {Path(one.where).name}" if isinstance(one, BadReport) else Path(one.name).name for one in found
-    ]
+    return [f"bad {Path(one.where).name}" if isinstance(one, BadReport) else Path(one.name).name for one in found]
 
 
 def test_a_folder_is_read_in_sorted_order_and_errors_stand_in_place(tmp_path: Path) -> None:

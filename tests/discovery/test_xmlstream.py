@@ -21,10 +21,7 @@ def texts(data: bytes, *tags: str, limits: Limits | None = None) -> list[str]:
 def test_elements_come_whole_in_order_and_starts_with_attributes() -> None:
     data = b'<r><h n="1"><a>x</a><a>y</a></h><h n="2"><a>z</a></h></r>'
     report = FileReport("r.xml", data)
-    seen = [
-        (event, one.tag, one.get("n") or one.text)
-        for event, one in elements(report, ("a", "h"), starts=("h",))
-    ]
+    seen = [(event, one.tag, one.get("n") or one.text) for event, one in elements(report, ("a", "h"), starts=("h",))]
     assert seen == [
         ("start", "h", "1"), ("end", "a", "x"), ("end", "a", "y"), ("end", "h", "1"),
         ("start", "h", "2"), ("end", "a", "z"), ("end", "h", "2"),
@@ -34,9 +31,7 @@ def test_elements_come_whole_in_order_and_starts_with_attributes() -> None:
 def test_within_keeps_apart_two_things_of_one_name() -> None:
     data = b"<r><results><x>1<d><x>inner</x></d></x></results></r>"
     report = FileReport("r.xml", data)
-    found = [
-        (one.text, one.findtext("d/x")) for _event, one in elements(report, ("x",), within={"x": "results"})
-    ]
+    found = [(one.text, one.findtext("d/x")) for _event, one in elements(report, ("x",), within={"x": "results"})]
     assert found == [("1", "inner")]
 
 

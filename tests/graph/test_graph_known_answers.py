@@ -229,9 +229,7 @@ def test_importing_the_engine_compiles_nothing() -> None:
 
 def test_intervals_cover_the_truth() -> None:
     """At least 93 % of 200 seeds, with shared luck and an unknown, on a graph that is solved by hand."""
-    shared = Shared(
-        np.array([9, 8]), np.array([0.4, 0.5]), np.array([-1, -1], np.int32), np.array([False, True])
-    )
+    shared = Shared(np.array([9, 8]), np.array([0.4, 0.5]), np.array([-1, -1], np.int32), np.array([False, True]))
     graph = build(3, [0, 1, 0], [1, 2, 2], [0.5, 0.6, 0.1], [1, 2, 3], shared=[0, 1, -1], draws=shared)
     attacker = Profile("p", np.array([0], np.int32), Range.exactly(0.8))
     way = 1 - (1 - 0.3) * 0.9
@@ -240,8 +238,6 @@ def test_intervals_cover_the_truth() -> None:
     for case, target, exact in ((graph, 2, truth), (plain, 1, 1 - np.exp(-0.8 * 0.02))):
         inside = 0
         for seed in range(200):
-            found = simulate(
-                case, [attacker], np.array([target], np.int32), seed=seed, effort=Effort(worlds=512)
-            )
+            found = simulate(case, [attacker], np.array([target], np.int32), seed=seed, effort=Effort(worlds=512))
             inside += bool(found.sampling_low[0] <= exact <= found.sampling_high[0])
         assert inside >= 186

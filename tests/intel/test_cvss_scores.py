@@ -54,8 +54,7 @@ def test_vectors_in_the_wild_agree_with_the_reference_on_what_differs(shared_dat
     wrong = [
         row["vector"]
         for row in rows
-        if cvss.differs(row["vector"], float(row["published_base_score"]))
-        == (row["redhat_cvss_3.6_agrees"] == "1")
+        if cvss.differs(row["vector"], float(row["published_base_score"])) == (row["redhat_cvss_3.6_agrees"] == "1")
     ]
     assert len(rows) == 2866
     # Six publish a version 4 score that counts the threat metric: the reference takes it for the base score.

@@ -373,9 +373,7 @@ def test_an_index_entry_that_is_only_mentioned_is_no_code(tmp_path: Path) -> Non
         ),
     ],
 )
-def test_damaged_files_are_refused_with_a_sentence(
-    tmp_path: Path, name: str, content: bytes, words: str
-) -> None:
+def test_damaged_files_are_refused_with_a_sentence(tmp_path: Path, name: str, content: bytes, words: str) -> None:
     with pytest.raises(BadFeed, match=words):
         read(written(tmp_path, name, content))
 

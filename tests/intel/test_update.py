@@ -83,9 +83,7 @@ def test_without_feeds_everything_is_unknown(workspace: Workspace) -> None:
     )
 
 
-def test_a_feed_that_was_read_turns_unknown_into_no_for_cves_alone(
-    workspace: Workspace, tmp_path: Path
-) -> None:
+def test_a_feed_that_was_read_turns_unknown_into_no_for_cves_alone(workspace: Workspace, tmp_path: Path) -> None:
     exposed(workspace, "CVE-2099-0001", "CVE-2099-0002", "nessus:57608")
     result = update(workspace, sources=[kev(tmp_path / "f", "2025-08-01", "CVE-2099-0002")], now=NOW)
     assert result.missing == ("epss", "cvss", "exploits")
@@ -107,9 +105,7 @@ def test_reading_the_same_again_changes_nothing(workspace: Workspace, tmp_path: 
     assert [one.new for one in again.read] == [0]
 
 
-def test_a_weakness_that_appears_later_is_found_in_the_same_file(
-    workspace: Workspace, tmp_path: Path
-) -> None:
+def test_a_weakness_that_appears_later_is_found_in_the_same_file(workspace: Workspace, tmp_path: Path) -> None:
     path = kev(tmp_path / "f", "2025-08-01", "CVE-2099-0001")
     assert update(workspace, sources=[path], now=NOW).weaknesses == 0
     exposed(workspace, "CVE-2099-0001")
@@ -132,9 +128,7 @@ def test_what_leaves_the_catalogue_no_longer_holds(workspace: Workspace, tmp_pat
     assert (after["kev"], after["ransomware"], after["exploit"]) == (False, False, "unknown")
 
 
-def test_the_ransomware_flag_holds_from_the_first_file_that_shows_it(
-    workspace: Workspace, tmp_path: Path
-) -> None:
+def test_the_ransomware_flag_holds_from_the_first_file_that_shows_it(workspace: Workspace, tmp_path: Path) -> None:
     exposed(workspace, "CVE-2099-0001")
     name = "CVE-2099-0001"
     update(
@@ -168,9 +162,7 @@ def test_nothing_recognised_is_said(workspace: Workspace, tmp_path: Path) -> Non
         update(workspace, sources=[tmp_path / "notes.txt"], now=NOW)
 
 
-def test_the_newest_cvss_counts_and_a_differing_publication_is_flagged(
-    workspace: Workspace, tmp_path: Path
-) -> None:
+def test_the_newest_cvss_counts_and_a_differing_publication_is_flagged(workspace: Workspace, tmp_path: Path) -> None:
     exposed(workspace, "CVE-2099-0001")
     three = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H/E:U"
     path = table(
@@ -214,9 +206,7 @@ def test_the_newest_cvss_counts_and_a_differing_publication_is_flagged(
         ),  # after the day that is asked for
     ],
 )
-def test_the_ripest_known_exploit_counts(
-    workspace: Workspace, tmp_path: Path, lines: list[str], exploit: str
-) -> None:
+def test_the_ripest_known_exploit_counts(workspace: Workspace, tmp_path: Path, lines: list[str], exploit: str) -> None:
     exposed(workspace, "CVE-2099-0001")
     update(workspace, sources=[table(tmp_path / "f", "own.csv", *lines)], now=NOW)
     assert known(workspace, "CVE-2099-0001")["exploit"] == exploit
@@ -279,9 +269,7 @@ def test_unchanged_scores_are_not_stored_again() -> None:
     empty = Rows("x").table().append_column("feed", pa.array([], pa.string()))
     with changes.Known(empty) as known:
         assert [known.take(epss(day, 0.1), f"file-{day}", (), None) for day in range(3)] == [1, 0, 0]
-        assert [row["kind"] for row in known.added().to_pylist()].count(
-            "feed:epss"
-        ) == 3  # but that they were read is
+        assert [row["kind"] for row in known.added().to_pylist()].count("feed:epss") == 3  # but that they were read is
 
 
 def test_the_demos_own_table_is_a_feed(workspace: Workspace) -> None:

@@ -40,9 +40,7 @@ def server(tmp_path: Path) -> Iterator[str]:
 def test_a_feed_is_downloaded_and_the_scratch_copy_removed(tmp_path: Path, server: str) -> None:
     workspace = Workspace.create(tmp_path / "ws", seed=1)
     door = Door(allowed=("127.0.0.1",))
-    result = update(
-        workspace, sources=[f"{server}/own.csv", f"{server}/none.csv"], only_present=False, door=door
-    )
+    result = update(workspace, sources=[f"{server}/own.csv", f"{server}/none.csv"], only_present=False, door=door)
     assert [(one.feed, one.signals) for one in result.read] == [("table", 1)]
     assert result.new == 3  # the score, and two markers: of the feed it speaks for and of the table itself
     ((name, why),) = result.failed

@@ -42,9 +42,7 @@ def flow(worlds: list[list[set[int]]]) -> dict[int, float]:
 
 @settings(max_examples=200)
 @given(WORLDS, st.integers(1, 3))
-def test_no_plan_within_the_budget_removes_more_than_the_bound(
-    worlds: list[list[set[int]]], most: int
-) -> None:
+def test_no_plan_within_the_budget_removes_more_than_the_bound(worlds: list[list[set[int]]], most: int) -> None:
     actions = [action(one, [one], hours=1.0 + one % 2) for one in range(6)]
     found = choose(actions, lambda gone: left(worlds, gone), flow(worlds), hours={"a": 3.0}, most=most)
     best = max(

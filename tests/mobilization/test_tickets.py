@@ -43,10 +43,10 @@ def test_a_ticket_says_everything_in_its_order() -> None:
 
 @given(st.text(max_size=60))
 def test_text_from_reports_stays_text_in_markdown(text: str) -> None:
-    safe = safe.markdown(text)
-    assert "\n" not in safe
-    assert "<" not in safe.replace("\\<", "")
-    assert "](" not in safe
+    shown = safe.markdown(text)
+    assert "\n" not in shown
+    assert "<" not in shown.replace("\\<", "")
+    assert "](" not in shown
 
 
 @given(st.text(max_size=40))

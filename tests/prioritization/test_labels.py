@@ -59,8 +59,7 @@ def test_unknown_gives_the_span_of_all_that_may_be(name: str) -> None:
     for known in product(*((None, *table.values[point]) for point in table.points)):
         found = table.outcome(*known)
         options = [
-            table.values[point] if fact is None else (fact,)
-            for point, fact in zip(table.points, known, strict=True)
+            table.values[point] if fact is None else (fact,) for point, fact in zip(table.points, known, strict=True)
         ]
         ranks = [table.order.index(table.outcome(*each).mildest) for each in product(*options)]
         assert (table.order.index(found.mildest), table.order.index(found.strictest)) == (

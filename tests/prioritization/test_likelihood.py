@@ -131,13 +131,9 @@ def test_riper_exploits_never_mean_less_usable(epss: float | None) -> None:
 
 
 def test_a_catalogued_weakness_is_never_below_its_prior() -> None:
-    rows = with_signals(
-        {"exploit": "attacks", "kev": True, "epss": 0.0001}, {"exploit": "attacks", "kev": True}
-    )
+    rows = with_signals({"exploit": "attacks", "kev": True, "epss": 0.0001}, {"exploit": "attacks", "kev": True})
     prior = POLICY.number("likelihood.usable.kev")
-    assert [(row["usable"], row["usable_param"]) for row in rows] == [
-        (prior.value, "likelihood.usable.kev")
-    ] * 2
+    assert [(row["usable"], row["usable_param"]) for row in rows] == [(prior.value, "likelihood.usable.kev")] * 2
 
 
 def test_nothing_known_is_unknown_with_a_wide_interval_and_not_zero() -> None:
@@ -317,11 +313,7 @@ def test_nothing_gives_nothing() -> None:
 
 
 @settings(max_examples=10, deadline=None)
-@given(
-    st.lists(
-        st.tuples(st.text(max_size=40), st.text(max_size=20), st.integers(0, 4)), min_size=1, max_size=10
-    )
-)
+@given(st.lists(st.tuples(st.text(max_size=40), st.text(max_size=20), st.integers(0, 4)), min_size=1, max_size=10))
 def test_any_text_is_weighed_and_order_does_not_matter(texts: list[tuple[str, str, int]]) -> None:
     rows = [
         {

@@ -87,9 +87,7 @@ def answers(
         endpoint = found.endpoint_of[key]
         for place, target, word in zip(found.source, found.target, found.answer, strict=True):
             if target == endpoint:
-                result[net.places[place].name, HOSTS[row][0], number] = (
-                    "yes" if word == reach.YES else "unknown"
-                )
+                result[net.places[place].name, HOSTS[row][0], number] = "yes" if word == reach.YES else "unknown"
     return result
 
 
@@ -117,9 +115,7 @@ def test_a_sensor_that_states_exposure_is_believed() -> None:
 
 
 def test_firewall_rules_decide_in_their_order_and_end_with_no() -> None:
-    found = answers(
-        rules=[rule(1, "dmz", "10.20.0.7/32", "5432"), rule(2, "any", "payments", "", allowed=False)]
-    )
+    found = answers(rules=[rule(1, "dmz", "10.20.0.7/32", "5432"), rule(2, "any", "payments", "", allowed=False)])
     assert found["dmz", 3, 5432] == "yes"
     assert ("dmz", 3, 443) not in found
     assert ("internet", 3, 5432) not in found
@@ -137,9 +133,7 @@ def test_a_scan_outweighs_a_rule() -> None:
 def test_the_scope_sets_what_holds_without_evidence(default: Any, word: str | None) -> None:
     import msgspec
 
-    scope = msgspec.structs.replace(
-        SCOPE, reach_default=default, reach=(facts.ReachRule("dmz", "payments", (5432,)),)
-    )
+    scope = msgspec.structs.replace(SCOPE, reach_default=default, reach=(facts.ReachRule("dmz", "payments", (5432,)),))
     found = answers(scope=scope)
     assert found.get(("office", 3, 443)) == word
     assert found["dmz", 3, 5432] == "yes"

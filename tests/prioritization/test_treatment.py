@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from foreshore.query.moved import moved
 from hypothesis import given
 from hypothesis import strategies as st
 
 from foreshore import policy
 from foreshore.facts import TREATMENTS
 from foreshore.prioritization import treatment
+from foreshore.query.moved import moved
 
 POLICY = policy.load(None)
 ROW = st.tuples(

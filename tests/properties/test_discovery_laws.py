@@ -119,9 +119,7 @@ def partition_of(runs: Sequence[Run]) -> list[set[Atom]]:
             part = part_of[atom]
             if any(part is part_of[next(iter(one))] for one in standing):
                 continue
-            current = list(
-                {id(part_of[next(iter(one))]): part_of[next(iter(one))] for one in standing}.values()
-            )
+            current = list({id(part_of[next(iter(one))]): part_of[next(iter(one))] for one in standing}.values())
             fitting = next((one for one in current if not contradict(kind, one, part)), None)
             if fitting is None:
                 standing.append(part)
@@ -167,23 +165,23 @@ def is_open(looks: Sequence[life.Look]) -> bool | None:
     return best[True] >= best[False]
 
 
-def life_of(looks: Sequence[life.Look], claims: Sequence[datetime] = ()) -> list[tuple[datetime, str]]:
-    """(when, what) of one exposure, judged anew from all earlier looks at each step."""
+def one_look_each(looks: Sequence[life.Look]) -> list[life.Look]:
+    """Of one source's looks at one time the presences win, at their highest rank."""
     one_each: dict[tuple[datetime, str], list[life.Look]] = defaultdict(list)
     for look in looks:
         one_each[look.at, look.source].append(look)
     merged = []
     for group in one_each.values():
         chosen = [one for one in group if one.present] or group
-        first = min(chosen)
-        merged.append(
-            first._replace(
-                rank=max(one.rank for one in chosen),
-                fixed=all(one.fixed for one in chosen),
-                outside=all(one.outside for one in chosen),
-            )
-        )
-    merged.sort()
+        rank = max(one.rank for one in chosen)
+        fixed, outside = all(one.fixed for one in chosen), all(one.outside for one in chosen)
+        merged.append(min(chosen)._replace(rank=rank, fixed=fixed, outside=outside))
+    return sorted(merged)
+
+
+def life_of(looks: Sequence[life.Look], claims: Sequence[datetime] = ()) -> list[tuple[datetime, str]]:
+    """(when, what) of one exposure, judged anew from all earlier looks at each step."""
+    merged = one_look_each(looks)
     events: list[tuple[datetime, str]] = []
     opened, claimed = False, None
     steps: list[tuple[datetime, int, int]] = [(look.at, 0, number) for number, look in enumerate(merged)]
@@ -215,12 +213,8 @@ def life_of(looks: Sequence[life.Look], claims: Sequence[datetime] = ()) -> list
 def reference(runs: Sequence[Run]) -> dict[tuple[Any, ...], list[tuple[datetime, str]]]:
     """(sightings of the asset, weakness, place) -> life."""
     parts = partition_of(runs)
-    of = {
-        sighting: number for number, part in enumerate(parts) for atom in part for sighting in atom.sightings
-    }
-    whole = {
-        number: frozenset(s for atom in part for s in atom.sightings) for number, part in enumerate(parts)
-    }
+    of = {sighting: number for number, part in enumerate(parts) for atom in part for sighting in atom.sightings}
+    whole = {number: frozenset(s for atom in part for s in atom.sightings) for number, part in enumerate(parts)}
     places: dict[tuple[int, str], set[tuple[str, str]]] = defaultdict(set)
     reported: dict[tuple[int, str, tuple[str, str]], list[tuple[str, Finding]]] = defaultdict(list)
     for name, records, _origin in runs:
@@ -360,9 +354,7 @@ def ordered(
     lives: dict[tuple[Any, ...], list[tuple[datetime, str]]],
 ) -> dict[tuple[Any, ...], list[tuple[datetime, str]]]:
     order = ("opened", "claimed", "fixed", "reopened")
-    return {
-        key: sorted(events, key=lambda one: (one[0], order.index(one[1]))) for key, events in lives.items()
-    }
+    return {key: sorted(events, key=lambda one: (one[0], order.index(one[1]))) for key, events in lives.items()}
 
 
 RELAXED = settings(
@@ -390,9 +382,7 @@ def test_any_order_and_grouping_tells_what_the_reference_tells(
 
 @RELAXED
 @given(st.data(), histories())
-def test_taking_everything_again_changes_nothing(
-    new_world: Any, data: st.DataObject, runs: list[Run]
-) -> None:
+def test_taking_everything_again_changes_nothing(new_world: Any, data: st.DataObject, runs: list[Run]) -> None:
     world = new_world()
     world.take(*runs)
     before, version = world.state(), world.lake.version
@@ -412,9 +402,7 @@ def test_a_run_closes_nothing_outside_what_it_covers(new_world: Any, runs: list[
     fixed = sum(events[-1][1] == "fixed" for events in world.state().values())
     found = world.take((name, bare, origin))
     assert found.exposures.fixed == 0 or len(world.parts()) != len(partition_of(runs))
-    if {atom.anchor for atom in atoms_of([*runs, (name, bare, origin)])} == {
-        atom.anchor for atom in atoms_of(runs)
-    }:
+    if {atom.anchor for atom in atoms_of([*runs, (name, bare, origin)])} == {atom.anchor for atom in atoms_of(runs)}:
         assert sum(events[-1][1] == "fixed" for events in world.state().values()) == fixed
 
 
@@ -429,9 +417,7 @@ def test_a_decision_follows_its_exposure(new_world: Any, data: st.DataObject, ru
         decided |= {row["exposure"]: row["weakness"] for row in world.rows("FROM exposures")}
         alias = world.canonical("exposure_aliases")
         in_force = {
-            row["exposure"]: row["weakness"]
-            for row in world.rows("FROM exposures")
-            if row["exposure"] not in alias
+            row["exposure"]: row["weakness"] for row in world.rows("FROM exposures") if row["exposure"] not in alias
         }
         for exposure, named in decided.items():
             assert in_force[alias.get(exposure, exposure)] == named

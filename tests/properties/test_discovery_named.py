@@ -52,9 +52,7 @@ def test_the_same_findings_again_close_and_open_nothing(world: Any) -> None:
     world.take(run(0, ["web"], [flaw("web", A), flaw("web", B)]))
     before = world.state()
     again = world.take(run(1, ["web"], [flaw("web", A), flaw("web", B)]))
-    assert world.state() == {
-        (key[0] | {("alpha-1", "web")}, *key[1:]): events for key, events in before.items()
-    }
+    assert world.state() == {(key[0] | {("alpha-1", "web")}, *key[1:]): events for key, events in before.items()}
     assert (again.exposures.new, again.exposures.seen, again.exposures.fixed) == (0, 2, 0)
     assert len(world.rows("FROM findings")) == 2
     assert len(world.rows("FROM seen")) == 4
@@ -112,9 +110,7 @@ def test_another_account_or_subnet_closes_nothing_outside(world: Any) -> None:
 
 
 def test_a_full_export_of_the_site_closes_hosts_that_are_gone(world: Any) -> None:
-    world.take(
-        run(0, ["web"], [flaw("web", A)]), run(0, ["far"], [flaw("far", B)], name="far", site="elsewhere")
-    )
+    world.take(run(0, ["web"], [flaw("web", A)]), run(0, ["far"], [flaw("far", B)], name="far", site="elsewhere"))
     world.take(run(1, ["db"], [], complete=False, coverage="site"))
     assert world.states() == {A: "fixed", B: "opened"}
 
@@ -133,9 +129,7 @@ def test_what_is_gone_is_fixed_and_comes_back_reopened(world: Any) -> None:
 
 def test_a_second_scanner_vetoes_until_it_is_retired(world: Any) -> None:
     for number in (0, 7, 14):
-        world.take(
-            run(number, ["web"], [flaw("web", A)]), run(number, ["web"], [flaw("web", A)], tool="beta")
-        )
+        world.take(run(number, ["web"], [flaw("web", A)]), run(number, ["web"], [flaw("web", A)], tool="beta"))
     world.take(run(21, ["web"], []))
     assert world.states() == {A: "opened"}, "the other scanner looked a week ago and saw it"
     world.take(run(28, ["web"], []))
@@ -232,9 +226,7 @@ def test_a_claimed_fix_that_is_still_there_is_reopened(world: Any) -> None:
 
 
 def test_unlocated_evidence_meets_the_located_in_both_orders(new_world: Any) -> None:
-    port = run(
-        0, ["web"], [flaw("web", A, component="", port=443, proof="banner")], tool="beta", complete=False
-    )
+    port = run(0, ["web"], [flaw("web", A, component="", port=443, proof="banner")], tool="beta", complete=False)
     package = run(1, ["web"], [flaw("web", A)], complete=False)
     states = []
     for order in ([port, package], [package, port]):

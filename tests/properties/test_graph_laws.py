@@ -33,9 +33,7 @@ NONE = np.zeros(0, np.int32)
 
 
 @st.composite
-def graphs(
-    draw: st.DrawFn, steps: int = 14, levels: tuple[float, ...] = LEVELS, params: bool = True
-) -> Graph:
+def graphs(draw: st.DrawFn, steps: int = 14, levels: tuple[float, ...] = LEVELS, params: bool = True) -> Graph:
     """Small graphs with cycles, guards, shared luck, unknown facts and causes of several steps."""
     states = draw(st.integers(2, 7))
     count = draw(st.integers(0, steps))
@@ -168,9 +166,7 @@ def test_the_answer_is_the_exact_one_within_four_standard_errors(graph: Graph, s
         Profile("b", np.array([graph.states - 2], np.int32), Range.exactly(0.3)),
     ]
     target = graph.states - 1
-    found = simulate(
-        graph, people, np.array([target], np.int32), seed=seed, effort=Effort(draws=4096, worlds=8192)
-    )
+    found = simulate(graph, people, np.array([target], np.int32), seed=seed, effort=Effort(draws=4096, worlds=8192))
     truth = exact_year(graph, people, target)
     half = max(found.sampling_error[0], 3 / 8192)
     assert abs(found.probability[0] - truth) <= 4 * half / 1.96
@@ -195,9 +191,7 @@ def test_contributions_are_the_differences_that_removal_makes(graph: Graph, seed
         assert found.mean[row].sum() == pytest.approx(exact, abs=1e-12)
         assert found.proof_flow[row].sum() >= found.mean[row].sum() - 1e-12
         by_target = found.pair_mean[found.pair_cause == cause]
-        assert by_target @ values[found.pair_target[found.pair_cause == cause]] == pytest.approx(
-            exact, abs=1e-12
-        )
+        assert by_target @ values[found.pair_target[found.pair_cause == cause]] == pytest.approx(exact, abs=1e-12)
     assert (found.mean <= before.events @ values + 1e-12).all()
     assert ((found.low <= found.mean) & (found.mean <= found.high)).all()
     assert (np.diff(found.mean) <= 0).all()
@@ -235,16 +229,11 @@ def test_order_and_unrelated_steps_change_nothing(graph: Graph, seed: int, rando
         assert np.array_equal(first.probability, again.probability)
     doubled = build(
         graph.states,
-        *(
-            np.tile(getattr(graph, name), 2)
-            for name in ("src", "dst", "p", "key", "guard", "shared", "cause", "param")
-        ),
+        *(np.tile(getattr(graph, name), 2) for name in ("src", "dst", "p", "key", "guard", "shared", "cause", "param")),
         graph.draws,
         graph.params,
     )
-    assert np.array_equal(
-        simulate(doubled, people, targets, seed=seed, effort=Effort(worlds=128)).losses, first.losses
-    )
+    assert np.array_equal(simulate(doubled, people, targets, seed=seed, effort=Effort(worlds=128)).losses, first.losses)
 
 
 @settings(max_examples=40, deadline=None)
@@ -260,9 +249,7 @@ def test_more_chances_and_more_steps_never_help_the_defender(graph: Graph, seed:
     assert (simulate(likelier, people, targets, seed=seed, effort=effort).losses >= first.losses).all()
     assert (simulate(opener, people, targets, seed=seed, effort=effort).losses >= first.losses).all()
     assert (simulate(fewer, people, targets, seed=seed, effort=effort).losses <= first.losses).all()
-    good, bad = (
-        simulate(graph, people, targets, seed=seed, effort=effort, unknowns=w) for w in ("good", "bad")
-    )
+    good, bad = (simulate(graph, people, targets, seed=seed, effort=effort, unknowns=w) for w in ("good", "bad"))
     assert (good.losses <= first.losses).all()
     assert (first.losses <= bad.losses).all()
 

@@ -22,9 +22,7 @@ from foreshore.query.language import All, Node, Not, Test
 
 NOW = datetime(2026, 3, 1, 12, 30)
 WHOLE = 8.0
-_TEXTS = st.sampled_from(
-    ["", "a", "A", "ab", "CVE-2021-44228", "pay-db", "100%", "a_b", "none", 'qu"ote\\', "x y"]
-)
+_TEXTS = st.sampled_from(["", "a", "A", "ab", "CVE-2021-44228", "pay-db", "100%", "a_b", "none", 'qu"ote\\', "x y"])
 _PATTERNS = st.sampled_from(["a*", "*", "?", "CVE-2021-*", "*_*", "*%", "*\\", "none", 'qu"*'])
 _DAYS = st.sampled_from([date(2026, 2, 1), date(2026, 3, 1), date(2025, 12, 31), date.max, date.min])
 _SPANS = st.integers(0, 24 * 80).map(lambda hours: timedelta(hours=hours))
@@ -254,9 +252,7 @@ def test_words_of_fields_are_those_of_the_vocabulary() -> None:
         ("(" * 100 + "kev" + ")" * 100, 66, "nested too deeply", ""),
     ],
 )
-def test_a_mistake_is_named_with_its_place_and_a_way_out(
-    text: str, position: int, what: str, hint: str
-) -> None:
+def test_a_mistake_is_named_with_its_place_and_a_way_out(text: str, position: int, what: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
         language.parse(text)
     assert caught.value.where == f"--where, position {position}"

@@ -78,9 +78,7 @@ def table(rows: list[Row]) -> pa.Table:
     texts = pa.list_(pa.string())
     kinds = {"asset": pa.int64(), "names": texts, "addresses": texts, "tags": texts}
     names = ("asset", "name", "names", "addresses", "tags", "zone", "site", "kind", "owner")
-    return pa.table(
-        {name: pa.array([row[name] for row in rows], kinds.get(name, pa.string())) for name in names}
-    )
+    return pa.table({name: pa.array([row[name] for row in rows], kinds.get(name, pa.string())) for name in names})
 
 
 def _like(pattern: str, value: str | None) -> bool:
@@ -106,9 +104,7 @@ def picks(text: str, row: Row) -> bool:
     if kind == "name":
         names = _names(row)
         if "." not in value:
-            names += [
-                name.split(".")[0] for name in names if "." in name and not re.fullmatch(r"[0-9.]+", name)
-            ]
+            names += [name.split(".")[0] for name in names if "." in name and not re.fullmatch(r"[0-9.]+", name)]
         return any(_like(value, name) for name in names)
     if kind == "tag":
         return any(_like(value, tag) for tag in row["tags"] or [])

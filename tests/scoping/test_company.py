@@ -73,9 +73,7 @@ def _tables(hosts: Sequence[Host]) -> dict[str, pa.Table]:
             ("fqdn" if "." in one["name"] else "hostname", one["name"]),
             ("ip", one["address"]),
         ):
-            rows["identifiers"].append(
-                seen | {"sighting": number, "site": site, "kind": kind, "value": value}
-            )
+            rows["identifiers"].append(seen | {"sighting": number, "site": site, "kind": kind, "value": value})
         for port in one["ports"]:
             rows["ports_seen"].append(
                 seen | {"port": port, "protocol": "tcp", "state": "open", "service": "", "product": ""}
@@ -214,13 +212,9 @@ def _lake(rows: dict[str, list[dict[str, Any]]]) -> tuple[duckdb.DuckDBPyConnect
 
 _HOSTILE = st.one_of(
     st.text(max_size=12),
-    st.sampled_from(
-        ["dc1", "DC1\nservices: 3", "pay-a", "pay-b", "x*", "*", "a:b", "#", "-", "\u2028evil: 1", "vpn"]
-    ),
+    st.sampled_from(["dc1", "DC1\nservices: 3", "pay-a", "pay-b", "x*", "*", "a:b", "#", "-", "\u2028evil: 1", "vpn"]),
 )
-_TAG = st.one_of(
-    st.text(max_size=8), st.sampled_from(["service=Backup", "app=x\ny: z", "service= ", "service=*"])
-)
+_TAG = st.one_of(st.text(max_size=8), st.sampled_from(["service=Backup", "app=x\ny: z", "service= ", "service=*"]))
 
 
 @settings(max_examples=40, deadline=None)

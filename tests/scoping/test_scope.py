@@ -17,9 +17,7 @@ from foreshore.scoping import parts, writing
 from foreshore.scoping.scope import parse, read
 
 SHIPPED = {
-    "opportunistic": facts.Attacker(
-        "opportunistic", ("internet", "user"), facts.Range(1, 6, 30), "skilled", "shipped"
-    )
+    "opportunistic": facts.Attacker("opportunistic", ("internet", "user"), facts.Range(1, 6, 30), "skilled", "shipped")
 }
 
 
@@ -58,9 +56,7 @@ def test_the_documented_example_says_what_it_says(example: str) -> None:
             ),
         ),
         teams=(facts.Team("payments-team", ("zone:payments",), 20.0),),
-        attackers=(
-            facts.Attacker("opportunistic", ("internet",), facts.Range(2, 12, 50), "skilled", "shipped"),
-        ),
+        attackers=(facts.Attacker("opportunistic", ("internet",), facts.Range(2, 12, 50), "skilled", "shipped"),),
     )
     assert parsed.notes == ()
     line = parsed.lines["services", "Card payments"]
@@ -268,17 +264,14 @@ def scopes(draw: st.DrawFn) -> facts.Scope:
         reach=tuple(
             draw(
                 st.lists(
-                    st.builds(
-                        facts.ReachRule, st.sampled_from(ends), st.sampled_from(ends), _PORTS, st.booleans()
-                    ),
+                    st.builds(facts.ReachRule, st.sampled_from(ends), st.sampled_from(ends), _PORTS, st.booleans()),
                     max_size=2,
                 )
             )
         ),
         services=tuple(_service(draw, name, number >= split) for number, name in enumerate(service_names)),
         teams=tuple(
-            facts.Team(name, draw(_SELECTORS), draw(st.one_of(st.none(), st.floats(0, 100))))
-            for name in draw(names)
+            facts.Team(name, draw(_SELECTORS), draw(st.one_of(st.none(), st.floats(0, 100)))) for name in draw(names)
         ),
         attackers=tuple(
             facts.Attacker(name, ("user",), draw(_RANGE), draw(_NAME), draw(_TEXT)) for name in draw(names)
@@ -320,9 +313,7 @@ _TARGETS = st.lists(
 
 @settings(deadline=None)
 @given(scopes(), _TARGETS)
-def test_a_scope_that_is_written_is_read_as_the_same(
-    scope: facts.Scope, targets: tuple[facts.Target, ...]
-) -> None:
+def test_a_scope_that_is_written_is_read_as_the_same(scope: facts.Scope, targets: tuple[facts.Target, ...]) -> None:
     whole = msgspec.structs.replace(scope, targets=targets)
     assert parse(writing.to_yaml(whole)).scope == whole
 

@@ -48,9 +48,7 @@ def test_every_type_of_the_schema_survives(lake: Lake) -> None:
                 }
             ),
             "checks": pa.table({"check_id": [1], "cwes": pa.array([[79, 89]], pa.list_(pa.int64()))}),
-            "assessments": pa.table(
-                {"exposure": [1], "due": [moment.date()], "severity": [4], "epss": [0.1]}
-            ),
+            "assessments": pa.table({"exposure": [1], "due": [moment.date()], "severity": [4], "epss": [0.1]}),
         },
         job="types",
     )
@@ -101,9 +99,7 @@ def test_a_job_without_rows_is_remembered(lake: Lake) -> None:
         ({"exposures": pa.table({"exposure": pa.array([None], pa.int64())})}, "exposures.exposure"),
     ],
 )
-def test_wrong_names_and_keys_are_refused_and_named(
-    lake: Lake, batch: dict[str, pa.Table], names: str
-) -> None:
+def test_wrong_names_and_keys_are_refused_and_named(lake: Lake, batch: dict[str, pa.Table], names: str) -> None:
     before = lake.version
     with pytest.raises(UsageError, match=names):
         lake.append(batch, job="wrong")

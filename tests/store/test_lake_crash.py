@@ -55,9 +55,7 @@ with store.open_lake(workspace) as lake:
 
 def work_until_killed(root: Path, first: int, jobs: int, pause: float) -> list[int]:
     """Start the worker, kill it `pause` seconds after `jobs` acknowledgements, return all it gave."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", WORKER, str(root), str(first)], stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([sys.executable, "-c", WORKER, str(root), str(first)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     lines = [process.stdout.readline() for _ in range(jobs)]

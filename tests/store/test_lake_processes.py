@@ -69,9 +69,7 @@ def line(process: subprocess.Popen[str]) -> list[int]:
 
 def fill(lake: Lake, first: int, jobs: int, rows: int) -> None:
     for number in range(first, first + jobs):
-        lake.append(
-            {"seen": pa.table({"run": [number] * rows, "exposure": list(range(rows))})}, job=f"j{number}"
-        )
+        lake.append({"seen": pa.table({"run": [number] * rows, "exposure": list(range(rows))})}, job=f"j{number}")
 
 
 def data_files(workspace: Workspace) -> set[Path]:
@@ -99,9 +97,7 @@ def test_a_slow_reader_sees_one_version_through_commits_compaction_and_clean_up(
     assert lake.sql("SELECT count(*) AS n FROM seen").to_pylist() == [{"n": ROWS + 15 + 6000}]
 
 
-def test_clean_up_removes_old_files_and_versions_but_those_of_cycles_stay(
-    workspace: Workspace, lake: Lake
-) -> None:
+def test_clean_up_removes_old_files_and_versions_but_those_of_cycles_stay(workspace: Workspace, lake: Lake) -> None:
     fill(lake, 0, 3, 100)
     read = lake.version
     cycle = pa.table({"cycle": [1], "snapshot": [read]})

@@ -60,9 +60,7 @@ def test_a_version_that_is_not_there_is_refused(workspace: Workspace, lake: Lake
 def test_given_tables_join_and_hide_views_for_one_query(lake: Lake) -> None:
     lake.append({"seen": pa.table({"run": [1, 2], "exposure": [1, 2]})}, job="one")
     wanted = pa.table({"exposure": [2]})
-    assert lake.sql("SELECT run FROM seen JOIN wanted USING (exposure)", wanted=wanted).to_pylist() == [
-        {"run": 2}
-    ]
+    assert lake.sql("SELECT run FROM seen JOIN wanted USING (exposure)", wanted=wanted).to_pylist() == [{"run": 2}]
     assert lake.sql("FROM seen", seen=wanted).column_names == ["exposure"]
     assert lake.sql("FROM seen").column_names == tables.names("seen")
 
@@ -86,9 +84,7 @@ def test_a_stream_gives_all_rows_while_the_lake_is_used(lake: Lake) -> None:
 
 
 def test_only_the_highest_generation_of_an_exposure_is_its_life(lake: Lake) -> None:
-    lake.append(
-        {"exposure_events": pa.table({"exposure": [1, 1, 2], "kind": ["opened", "fixed", "opened"]})}, job="a"
-    )
+    lake.append({"exposure_events": pa.table({"exposure": [1, 1, 2], "kind": ["opened", "fixed", "opened"]})}, job="a")
     lake.append({"exposure_events": pa.table({"exposure": [1], "kind": ["reopened"]})}, job="b")
     rows = lake.sql("SELECT exposure, kind FROM exposure_events_now ORDER BY exposure").to_pylist()
     assert [(row["exposure"], row["kind"]) for row in rows] == [(1, "reopened"), (2, "opened")]
@@ -101,9 +97,7 @@ def test_chains_of_aliases_are_followed_to_their_end(lake: Lake) -> None:
     rows = lake.sql("FROM asset_now ORDER BY asset").to_pylist()
     assert [(row["asset"], row["canonical"]) for row in rows] == [(1, 4), (2, 4), (3, 4)]
     ids = pa.table({"id": [1, 3, 4, 99]})
-    answer = lake.sql(
-        "SELECT canonical_asset(id) AS now, canonical_exposure(id) AS same FROM ids ORDER BY id", ids=ids
-    )
+    answer = lake.sql("SELECT canonical_asset(id) AS now, canonical_exposure(id) AS same FROM ids ORDER BY id", ids=ids)
     assert answer.column("now").to_pylist() == [4, 4, 4, 99]
     assert answer.column("same").to_pylist() == [1, 3, 4, 99]
 
@@ -130,9 +124,7 @@ small = st.integers(min_value=1, max_value=8)
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pairs=st.lists(st.tuples(small, small), max_size=12))
-def test_whatever_the_aliases_hold_the_view_follows_the_rule(
-    lake: Lake, pairs: list[tuple[int, int]]
-) -> None:
+def test_whatever_the_aliases_hold_the_view_follows_the_rule(lake: Lake, pairs: list[tuple[int, int]]) -> None:
     old, new = [one[0] for one in pairs], [one[1] for one in pairs]
     aliases = pa.table(
         {
@@ -157,9 +149,7 @@ def test_the_catalogue_is_in_wal_mode(lake: Lake) -> None:
     assert catalog.path(lake.workspace).read_bytes()[18:20] == b"\x02\x02"  # SQLite's header: WAL
 
 
-def test_a_workspace_copied_elsewhere_opens_and_works(
-    workspace: Workspace, lake: Lake, tmp_path: Path
-) -> None:
+def test_a_workspace_copied_elsewhere_opens_and_works(workspace: Workspace, lake: Lake, tmp_path: Path) -> None:
     lake.append({"seen": pa.table({"run": [1] * 100, "exposure": list(range(100))})}, job="one")
     version = lake.version
     lake.close()

@@ -18,9 +18,7 @@ LATER = {
 
 def newer_code(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same program one schema version later: two more columns and a table."""
-    grown = {
-        name: (*columns, LATER[name]) if name in LATER else columns for name, columns in tables.TABLES.items()
-    }
+    grown = {name: (*columns, LATER[name]) if name in LATER else columns for name, columns in tables.TABLES.items()}
     grown["badges"] = (Column("asset", "BIGINT", since=2), Column("badge", "VARCHAR", since=2))
     monkeypatch.setattr(tables, "TABLES", grown)
     monkeypatch.setattr(tables, "SCHEMA_VERSION", tables.SCHEMA_VERSION + 1)

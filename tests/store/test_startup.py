@@ -22,9 +22,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="processes cannot be ask
 def ended_mark() -> str:
     """The mark of a process of this machine that has just ended."""
     code = "from foreshore.workspace import owner_mark; print(owner_mark())"
-    return subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True
-    ).stdout.strip()
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
 
 
 def leave(folder: Path, mark: str) -> Path:

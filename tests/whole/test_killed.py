@@ -55,7 +55,10 @@ def reports(folder: Path) -> Path:
 def work(workspace: Path, folder: Path, seconds: float | None) -> tuple[list[tuple[str, int]], bool]:
     """Run the work in a process of its own; kill it `seconds` after it began, and return what it acknowledged."""
     child = subprocess.Popen(
-        [sys.executable, "-c", WORK, str(workspace), str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", WORK, str(workspace), str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert child.stdout is not None
     child.stdout.readline()

@@ -39,9 +39,7 @@ def act(snapshot: LakeSnapshot, assessed: Assessed) -> Acted:
     table = assessed.batches["assessments"]
     found = actions.group(snapshot, table)
     _remove_alone(found, assessed)
-    chosen = plan.choose(
-        found, assessed.left, assessed.flow, hours=hours_of(snapshot.scope), most=PLANNED
-    )
+    chosen = plan.choose(found, assessed.left, assessed.flow, hours=hours_of(snapshot.scope), most=PLANNED)
     number = {one.action.key: place for place, one in enumerate(chosen.actions, start=1)}
     rows = [_row(snapshot.cycle, one, number.get(one.key)) for one in found]
     effects = _effects(found)

@@ -58,7 +58,9 @@ def summary(snapshot: LakeSnapshot, assessed: Assessed, acted: Acted) -> dict[st
         "validated": snapshot.sql(_TESTED, assessed=table).to_pylist()[0],
         "actions": len(acted.actions),
         "plan": {
-            "before": acted.plan.before, "after": acted.plan.after, "bound": acted.plan.bound,
+            "before": acted.plan.before,
+            "after": acted.plan.after,
+            "bound": acted.plan.bound,
             "left": [one.left for one in acted.plan.actions],
         },
         "services": _services(snapshot, assessed),

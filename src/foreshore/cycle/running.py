@@ -160,4 +160,3 @@ def restored(lake: Lake, row: dict[str, Any]) -> Inputs:
     words = [msgspec.json.decode(text.encode(), type=facts.Decision) for text in by_kind.get("disposition", [])]
     rules = policy.restore(orjson.loads(by_kind["policy"][0]))
     return inputs.Inputs(scope, rules, tuple(words), row["scope_digest"])
-

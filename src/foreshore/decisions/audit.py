@@ -89,9 +89,7 @@ def record(
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
     last = Audit.objects.using(alias).order_by("-id").values_list("digest", flat=True).first()
-    payload = canonical(
-        {"detail": dict(detail), "rows": {name: contents(some) for name, some in rows.items()}}
-    )
+    payload = canonical({"detail": dict(detail), "rows": {name: contents(some) for name, some in rows.items()}})
     link = Audit(at=utc(at), author=author, what=what, payload=payload, previous=last or BEGINNING)
     link.digest = _digest(link)
     link.save(using=alias)

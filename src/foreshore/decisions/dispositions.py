@@ -36,9 +36,7 @@ def decide(
     last_day = checks.end(word, until, moment, longest_days)
     chosen = list(dict.fromkeys(exposures))
     if not chosen:
-        raise UsageError(
-            "no exposure was named", hint="an id as `foreshore exposures` prints it, or --like-this"
-        )
+        raise UsageError("no exposure was named", hint="an id as `foreshore exposures` prints it, or --like-this")
     with audit.writing(alias):
         before = _latest(alias, chosen)
         if word == checks.WITHDRAWN:
@@ -96,9 +94,7 @@ def _refuse_if_nothing_to_withdraw(alias: str, before: Mapping[int, int], chosen
     standing = {
         row.exposure
         for start in range(0, len(before), _CHUNK)
-        for row in Disposition.objects.using(alias).filter(
-            id__in=list(before.values())[start : start + _CHUNK]
-        )
+        for row in Disposition.objects.using(alias).filter(id__in=list(before.values())[start : start + _CHUNK])
         if row.disposition != checks.WITHDRAWN
     }
     missing = [exposure for exposure in chosen if exposure not in standing]

@@ -150,17 +150,11 @@ class Decisions:
         self, targets: Sequence[facts.Target], *, because: str, author: str, until: date | None = None
     ) -> tuple[facts.Target, ...]:
         """Give leave to test these targets of the scope in force; return all that hold now."""
-        return scopes.approve_targets(
-            self._alias, targets, because=because, author=author, until=until, allowed=True
-        )
+        return scopes.approve_targets(self._alias, targets, because=because, author=author, until=until, allowed=True)
 
-    def revoke_targets(
-        self, targets: Sequence[facts.Target], *, because: str, author: str
-    ) -> tuple[facts.Target, ...]:
+    def revoke_targets(self, targets: Sequence[facts.Target], *, because: str, author: str) -> tuple[facts.Target, ...]:
         """Take the leave back; return all targets that still hold."""
-        return scopes.approve_targets(
-            self._alias, targets, because=because, author=author, until=None, allowed=False
-        )
+        return scopes.approve_targets(self._alias, targets, because=because, author=author, until=None, allowed=False)
 
     def review(self, conflict: int, verdict: str, *, because: str, author: str) -> None:
         """Take down whether the two assets of a refused join are the `same` or `different`."""

@@ -16,9 +16,7 @@ from foreshore.decisions.records import ScopeInForce
 from foreshore.errors import UsageError
 
 
-def apply_scope(
-    alias: str, text: str, scope: facts.Scope, *, author: str, difference: Sequence[str]
-) -> ScopeInForce:
+def apply_scope(alias: str, text: str, scope: facts.Scope, *, author: str, difference: Sequence[str]) -> ScopeInForce:
     """Make `text`, which says `scope`, the scope in force; the same text again changes nothing."""
     who = checks.author(author)
     digest = hashlib.sha256(text.encode()).hexdigest()

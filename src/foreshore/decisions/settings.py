@@ -7,9 +7,7 @@ import os
 from foreshore.decisions.places import database, sqlite
 
 INSTALLED_APPS = ["foreshore.decisions.apps.DecisionsConfig"]
-DATABASES = {
-    "default": database(os.environ["DATABASE_URL"]) if "DATABASE_URL" in os.environ else sqlite(":memory:")
-}
+DATABASES = {"default": database(os.environ["DATABASE_URL"]) if "DATABASE_URL" in os.environ else sqlite(":memory:")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"

@@ -12,9 +12,7 @@ Row = TypeVar("Row", bound=models.Model, covariant=True)
 
 
 def _refuse(verb: str) -> NoReturn:
-    raise Refused(
-        f"a decision is never {verb}", hint="a new decision, or a withdrawal, which takes its place"
-    )
+    raise Refused(f"a decision is never {verb}", hint="a new decision, or a withdrawal, which takes its place")
 
 
 class WriteOnceQuerySet(models.QuerySet[Row]):

@@ -122,9 +122,7 @@ def _mint(lake: Lake, staging: Staging, seed: int) -> None:
 
     import pyarrow as pa
 
-    fresh = staging.rows(
-        "SELECT value, session FROM anchor_session WHERE atom IS NULL GROUP BY ALL ORDER BY ALL"
-    )
+    fresh = staging.rows("SELECT value, session FROM anchor_session WHERE atom IS NULL GROUP BY ALL ORDER BY ALL")
     start = int(lake.sql("SELECT count(*) AS held FROM assets").column(0)[0].as_py())
     minted = list(itertools.islice(keys.mint(seed, "asset", start), fresh.num_rows))
     fresh = fresh.append_column("atom", pa.array(minted, pa.int64()))
@@ -164,9 +162,7 @@ def _closure(lake: Lake, staging: Staging) -> None:
     import pyarrow as pa
 
     staging.make("pi", "SELECT DISTINCT atom, site, kind, value, day FROM identifier_new")
-    staging.make(
-        "asked", "SELECT NULL::VARCHAR AS kind, NULL::VARCHAR AS value, NULL::VARCHAR AS site LIMIT 0"
-    )
+    staging.make("asked", "SELECT NULL::VARCHAR AS kind, NULL::VARCHAR AS value, NULL::VARCHAR AS site LIMIT 0")
     known = pa.table({"id": pa.array([], pa.int64())})
     staging.make("frontier", f"SELECT DISTINCT kind, value, {_SITE} AS site FROM identified_atom")
     while staging.value("SELECT count(*) FROM frontier"):

@@ -54,9 +54,7 @@ class Columns:
         self.source = source
         self.tool = reader
         self.seen = facts.RunSeen()
-        self.counts: dict[str, int] = dict.fromkeys(
-            ("findings", "ports", "assets", "relations", "skipped"), 0
-        )
+        self.counts: dict[str, int] = dict.fromkeys(("findings", "ports", "assets", "relations", "skipped"), 0)
         self.latest: datetime | None = None
         self.covers = False
         self._sink = sink
@@ -338,9 +336,7 @@ class Columns:
                 at = at if at.tzinfo is None else at.astimezone(UTC).replace(tzinfo=None)
                 if at > self._latest_allowed:
                     what = getattr(one, "rule", "") or getattr(one, "name", "") or type(one).__name__
-                    self._skipped(
-                        [facts.Skipped(where=what, why=f"its date {at:%Y-%m-%d} lies in the future")]
-                    )
+                    self._skipped([facts.Skipped(where=what, why=f"its date {at:%Y-%m-%d} lies in the future")])
                     at = None
                 elif self.latest is None or at > self.latest:
                     self.latest = at

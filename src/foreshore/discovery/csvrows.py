@@ -80,9 +80,7 @@ def table(report: facts.Report, *, find: Collection[str] = (), fold: bool = Fals
         if len(before) >= HEADER_WITHIN:
             break
     missing = ", ".join(find) or "column names"
-    raise BadReport(
-        f"has no header row with {missing}", where=report.name, hint="export again with column names"
-    )
+    raise BadReport(f"has no header row with {missing}", where=report.name, hint="export again with column names")
 
 
 def _folded(names: Collection[str]) -> frozenset[str]:

@@ -136,9 +136,7 @@ def _yields(lake: Lake, staging: Staging) -> None:
 
 def _checks(lake: Lake, staging: Staging) -> pa.Table:
     held = staging.rows("SELECT DISTINCT check_id FROM st_checks")
-    staging.hold(
-        "check_old", lake.sql("SELECT check_id FROM checks SEMI JOIN held USING (check_id)", held=held)
-    )
+    staging.hold("check_old", lake.sql("SELECT check_id FROM checks SEMI JOIN held USING (check_id)", held=held))
     return staging.rows(
         """SELECT DISTINCT ON (c.check_id) c.check_id, r.source, c.rule, c.title, c.description, c.solution,
         c.links, c.cwes, c.run
@@ -177,9 +175,7 @@ def regroup(lake: Lake, staging: Staging) -> dict[str, pa.Table]:
             hollow)
         GROUP BY canonical""",
     )
-    exposures = staging.rows(
-        "FROM exposure_fresh UNION ALL BY NAME FROM exposure_made ORDER BY asset, exposure"
-    )
+    exposures = staging.rows("FROM exposure_fresh UNION ALL BY NAME FROM exposure_made ORDER BY asset, exposure")
     return {
         "exposures": exposures,
         "exposure_aliases": aliases,
@@ -230,9 +226,7 @@ def _hollow(lake: Lake, staging: Staging) -> None:
     ids = staging.rows(
         "SELECT exposure FROM gathered WHERE NOT fresh AND exposure NOT IN (SELECT exposure FROM spotted)"
     )
-    staging.hold(
-        "shown_ever", lake.sql("SELECT DISTINCT exposure FROM seen SEMI JOIN ids USING (exposure)", ids=ids)
-    )
+    staging.hold("shown_ever", lake.sql("SELECT DISTINCT exposure FROM seen SEMI JOIN ids USING (exposure)", ids=ids))
     staging.make(
         "hollow",
         """FROM gathered WHERE NOT fresh AND exposure NOT IN (SELECT exposure FROM spotted)
@@ -250,9 +244,7 @@ def _touched_assets(lake: Lake, staging: Staging) -> None:
         WHERE atom IN (SELECT atom FROM atom_of) OR canonical <> coalesce(before, canonical)
         UNION SELECT DISTINCT before FROM canon WHERE canonical <> before""",
     )
-    staging.make(
-        "touched_atom", "SELECT atom, canonical FROM canon SEMI JOIN touched_canonical USING (canonical)"
-    )
+    staging.make("touched_atom", "SELECT atom, canonical FROM canon SEMI JOIN touched_canonical USING (canonical)")
     sites = staging.rows("SELECT DISTINCT site FROM st_runs WHERE coverage_text LIKE 'site%'")
     renamed = staging.rows("SELECT DISTINCT alias FROM renamed")
     if sites.num_rows or renamed.num_rows:
@@ -286,9 +278,7 @@ def _add_whole(lake: Lake, staging: Staging, more: pa.Table) -> None:
 
 def _aliases(lake: Lake, staging: Staging) -> pa.Table:
     """Aliases that differ from those in force; evidence for several places is an alias of the first."""
-    held = staging.rows(
-        "SELECT exposure AS id FROM gathered WHERE NOT fresh UNION ALL SELECT exposure FROM hollow"
-    )
+    held = staging.rows("SELECT exposure AS id FROM gathered WHERE NOT fresh UNION ALL SELECT exposure FROM hollow")
     staging.hold("exposure_alias_old", assets.latest_aliases(lake, "exposure_aliases", held))
     staging.make(
         "exposure_alias_new",

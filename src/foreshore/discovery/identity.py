@@ -52,15 +52,11 @@ def clean(kind: str, value: str) -> tuple[str, str] | None:
         return None if len(set(bare)) <= 1 or bare.startswith("0123456789") else (kind, bare)
     if kind == "serial" and len(set(value)) == 1:
         return None
-    return kind, value.rstrip("/").removesuffix(".git").lower() if kind == "repo_url" else _folded(
-        kind, value
-    )
+    return kind, value.rstrip("/").removesuffix(".git").lower() if kind == "repo_url" else _folded(kind, value)
 
 
 def _folded(kind: str, value: str) -> str:
-    return (
-        value.lower() if kind in ("arn", "cloud_id", "agent_id", "serial", "sid", "image_digest") else value
-    )
+    return value.lower() if kind in ("arn", "cloud_id", "agent_id", "serial", "sid", "image_digest") else value
 
 
 def _address(value: str) -> tuple[str, str] | None:

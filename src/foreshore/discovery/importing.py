@@ -230,9 +230,7 @@ class Importer:
         count = self._totals.get
         return ImportResult(
             runs=tuple(self._results),
-            exposures=ExposureCounts(
-                count("new", 0), count("seen", 0), count("fixed", 0), count("reopened", 0)
-            ),
+            exposures=ExposureCounts(count("new", 0), count("seen", 0), count("fixed", 0), count("reopened", 0)),
             assets=AssetCounts(count("assets_new", 0), count("assets_seen", 0), count("review", 0)),
             errors=tuple(self._errors),
             skipped=tuple(self._skipped),
@@ -332,9 +330,7 @@ class Importer:
 
         job = f"import-{keys.of(*sorted(self._staged)):016x}"
         for attempt in range(TRIES):
-            settled = settling.settle(
-                self._lake, self._staging, self._settings, self.workspace.seed, self.claims
-            )
+            settled = settling.settle(self._lake, self._staging, self._settings, self.workspace.seed, self.claims)
             try:
                 self._lake.append(
                     settled.rows,

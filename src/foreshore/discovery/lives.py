@@ -54,9 +54,7 @@ def _floors() -> str:
     return ", ".join(f"'{name}': {rank}" for name, rank in SEVERITY.items())
 
 
-def settle(
-    lake: Lake, staging: Staging, rules: life.Rules, claims: Sequence[facts.Decision]
-) -> dict[str, pa.Table]:
+def settle(lake: Lake, staging: Staging, rules: life.Rules, claims: Sequence[facts.Decision]) -> dict[str, pa.Table]:
     """Fold the lives that the staged runs touch; returns the events to append.
 
     Leaves `before(exposure, kind)` and `after(exposure, kind)`: the last events of what was touched.
@@ -86,9 +84,7 @@ def settle(
 
 
 _ORDER = "list_position(['opened', 'claimed', 'fixed', 'reopened'], kind)"
-_DIGEST = (
-    "string_agg(concat_ws(' ', happened_at, kind, source, run, reason), '|' ORDER BY happened_at, kind, run)"
-)
+_DIGEST = "string_agg(concat_ws(' ', happened_at, kind, source, run, reason), '|' ORDER BY happened_at, kind, run)"
 
 
 def _shown(staging: Staging) -> None:
@@ -130,9 +126,7 @@ def _claims(lake: Lake, staging: Staging, claims: Sequence[facts.Decision]) -> N
     import pyarrow as pa
 
     given = [one for one in claims if one.disposition == "claimed_fixed"]
-    times = [
-        one.decided_at if one.decided_at.tzinfo is None else one.decided_at.astimezone(UTC) for one in given
-    ]
+    times = [one.decided_at if one.decided_at.tzinfo is None else one.decided_at.astimezone(UTC) for one in given]
     staging.hold(
         "claim_given",
         pa.table(
@@ -337,9 +331,7 @@ def _fold(lake: Lake, staging: Staging, rules: life.Rules) -> pa.Table:
     names = ("exposure", "happened_at", "kind", "source", "run", "reason")
     kinds = (pa.int64(), TIME, pa.string(), pa.string(), pa.int64(), pa.string())
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
-    return pa.table(
-        {name: pa.array(column, kind) for name, kind, column in zip(names, kinds, columns, strict=True)}
-    )
+    return pa.table({name: pa.array(column, kind) for name, kind, column in zip(names, kinds, columns, strict=True)})
 
 
 def _looks(lake: Lake, staging: Staging) -> None:

@@ -111,14 +111,10 @@ def _number(connection: duckdb.DuckDBPyConnection) -> None:
 
 def with_windows(connection: duckdb.DuckDBPyConnection, windows: Windows) -> None:
     """Make `pi_windowed` from `pi`: each row with the days of its window."""
-    connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW pi_windowed AS SELECT *, {window_sql(windows)} AS days FROM pi"
-    )
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW pi_windowed AS SELECT *, {window_sql(windows)} AS days FROM pi")
 
 
-def _components(
-    count: int, gids: npt.NDArray[np.int64], numbers: npt.NDArray[np.int64]
-) -> npt.NDArray[np.int64]:
+def _components(count: int, gids: npt.NDArray[np.int64], numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """For each atom the smallest atom that it is connected with through shared identifiers."""
     import numpy as np
 
@@ -215,9 +211,7 @@ def _groups(
     if not len(gids):
         return []  # an atom that contradicts itself, alone
     edges = np.flatnonzero(np.r_[True, gids[1:] != gids[:-1]])
-    rows = connection.execute(
-        "SELECT DISTINCT gid, kind, value FROM pi_group JOIN pi_member USING (num)"
-    ).fetchall()
+    rows = connection.execute("SELECT DISTINCT gid, kind, value FROM pi_group JOIN pi_member USING (num)").fetchall()
     names = {gid: (kind, value) for gid, kind, value in rows}
     groups = []
     for start, stop in zip(edges, np.r_[edges[1:], len(gids)], strict=True):

@@ -83,9 +83,7 @@ def settle(
     lives.sites(lake, staging)
     rows |= lives.settle(lake, staging, numbers.rules, claims)
     rows |= _others(staging)
-    skipped = staging.rows(
-        'SELECT r.file, s.place AS "where", s.why FROM st_skipped s JOIN st_runs r USING (run)'
-    )
+    skipped = staging.rows('SELECT r.file, s.place AS "where", s.why FROM st_skipped s JOIN st_runs r USING (run)')
     return Settled(rows, _counts(staging, rows), skipped.to_pylist())
 
 
@@ -110,9 +108,7 @@ def _others(staging: Staging) -> dict[str, pa.Table]:
                 s.tls, {at}
             FROM st_ports s {of} ORDER BY s.run, o.atom, s.port"""
         ),
-        "controls": staging.rows(
-            f"SELECT s.run, {asset}, s.kind, s.state, s.name, {at} FROM st_controls s {of}"
-        ),
+        "controls": staging.rows(f"SELECT s.run, {asset}, s.kind, s.state, s.name, {at} FROM st_controls s {of}"),
         "relations": staging.rows(
             f"""SELECT s.run, r.site, s.kind, s.source_kind, {end.format(side="source", letter="a")},
                 s.target_kind,

@@ -117,8 +117,7 @@ def quantile(span: Range, u: Floats) -> Floats:
 def rates(profiles: Sequence[Profile], seed: int, draws: int) -> Floats:
     """Attacks per year of each profile in each draw; shape (profiles, draws)."""
     rows = [
-        quantile(one.rate, strata(seed, RATE, np.array([name_key(one.name)], np.int64), draws)[0])
-        for one in profiles
+        quantile(one.rate, strata(seed, RATE, np.array([name_key(one.name)], np.int64), draws)[0]) for one in profiles
     ]
     return np.array(rows).reshape(len(rows), draws)
 
@@ -169,9 +168,7 @@ def chances(p: Floats, param: Ints, factors: Floats) -> Chances:
         first, inverse = _alike(chosen, which)
     kind[rows] = inverse
     central, factor = chosen[first][:, None], factors[which[first]]
-    return Chances(
-        fixed, kind, np.minimum(thresholds(central * factor / (1 - central + central * factor)), 2**32 - 2)
-    )
+    return Chances(fixed, kind, np.minimum(thresholds(central * factor / (1 - central + central * factor)), 2**32 - 2))
 
 
 def _alike(p: Floats, param: Ints) -> tuple[Longs, Longs]:

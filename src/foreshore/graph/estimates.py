@@ -47,11 +47,7 @@ def estimate(x: Floats, draws: int, ceiling: Floats, most: float, *, signed: boo
     draws = min(draws, count)
     by_draw = x.reshape(x.shape[0], count // draws, draws)
     means = by_draw.mean(axis=1)
-    within = (
-        by_draw.var(axis=1, ddof=1)
-        if by_draw.shape[1] > 1
-        else np.tile(x.var(axis=1)[:, None], means.shape[1])
-    )
+    within = by_draw.var(axis=1, ddof=1) if by_draw.shape[1] > 1 else np.tile(x.var(axis=1)[:, None], means.shape[1])
     return from_draws(means, within.mean(axis=1), count, float(ceiling.mean()), most, signed=signed)
 
 
@@ -101,9 +97,7 @@ def _finish(
     bottom = np.where(mean <= 0, 0.0, np.where(share >= 1, np.maximum(0, ceiling - rule), bottom))
     top = np.where(mean <= 0, min(rule, ceiling), np.where(share >= 1, ceiling, top))
     error = np.maximum(top - mean, mean - bottom)
-    return Estimate(
-        mean, low, high, error, bottom, top, np.maximum(_Z * np.sqrt(noise), _wilson_floor(share, rule))
-    )
+    return Estimate(mean, low, high, error, bottom, top, np.maximum(_Z * np.sqrt(noise), _wilson_floor(share, rule)))
 
 
 def _wilson_floor(share: Floats, rule: float) -> Floats:

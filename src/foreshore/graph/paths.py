@@ -126,13 +126,9 @@ def best_paths_each(
     found = []
     for targets in groups:
         goals = states_of(graph, targets, "targets")
-        after, following = ways.backward_costs(
-            into.start, into.ids, graph.src, graph.guard, weight, ahead, goals
-        )
+        after, following = ways.backward_costs(into.start, into.ids, graph.src, graph.guard, weight, ahead, goals)
         cost, step = ways.best_by_cause(
             graph.src, graph.dst, graph.guard, graph.cause, weight, ahead, after, graph.causes
         )
-        found.append(
-            BestPaths(graph, goals, reached[goals], np.exp(-cost), step, reached, before, following)
-        )
+        found.append(BestPaths(graph, goals, reached[goals], np.exp(-cost), step, reached, before, following))
     return found

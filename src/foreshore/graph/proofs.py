@@ -79,9 +79,7 @@ def _want(v: Any, add: Any, work: Any, states: Any, row: Any) -> None:
 
 
 @_compiled
-def _collect(
-    s: Steps, luck: Luck, cur: Words, targets: Ints, asked: Words, work: Any
-) -> tuple[Ints, Ints]:
+def _collect(s: Steps, luck: Luck, cur: Words, targets: Ints, asked: Words, work: Any) -> tuple[Ints, Ints]:
     """States and live steps behind the falls asked for, steps nearest to the entries first."""
     _, fresh, bits, queue = work
     states = [np.int32(0) for _ in range(0)]
@@ -297,9 +295,7 @@ def _narrow(
 
 
 @_compiled
-def necessary(
-    part: Live, into: tuple[Longs, Ints], entry: Words, targets: Ints, asked: Words
-) -> tuple[Words, Words]:
+def necessary(part: Live, into: tuple[Longs, Ints], entry: Words, targets: Ints, asked: Words) -> tuple[Words, Words]:
     """For each cause and target: lanes in which the target falls only with the cause, and proof lanes.
 
     Both results have shape (causes, targets). `entry` holds the entry lanes of each state of the part.

@@ -37,9 +37,7 @@ class _Kept:
 class Replay:
     """Years that were simulated once, to be asked what is left of their losses without some causes."""
 
-    def __init__(
-        self, graph: Graph, profiles: Sequence[Profile], targets: Ints, *, seed: int, effort: Effort
-    ) -> None:
+    def __init__(self, graph: Graph, profiles: Sequence[Profile], targets: Ints, *, seed: int, effort: Effort) -> None:
         """Simulate the years that `effort` says; raises UsageError as `simulate` does."""
         from foreshore.graph.closures import states_of
 

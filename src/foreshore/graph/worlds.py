@@ -169,9 +169,7 @@ class Worlds:
                 yield self._solve(attack, shared, table, scratch, follow)
             return
         with ThreadPoolExecutor(threads) as pool:
-            parts = [
-                pool.submit(self._several, attacks[i::threads], shared, table, follow) for i in range(threads)
-            ]
+            parts = [pool.submit(self._several, attacks[i::threads], shared, table, follow) for i in range(threads)]
             done = [part.result() for part in parts]
         for i in range(len(attacks)):
             yield done[i % threads][i // threads]

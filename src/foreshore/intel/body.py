@@ -95,9 +95,7 @@ class _Bounded(io.RawIOBase):
         try:
             block = self._inner.read(len(target))
         except _BROKEN as error:
-            raise BadFeed(
-                f"it is damaged or cut off ({error})", where=self._name, hint="download it again"
-            ) from error
+            raise BadFeed(f"it is damaged or cut off ({error})", where=self._name, hint="download it again") from error
         self._left -= len(block)
         if self._left < 0:
             raise BadFeed(f"it is larger than {MOST >> 30} GiB once decompressed", where=self._name)

@@ -84,9 +84,7 @@ class Known:
         day = date_of(table)
         if complete and day is not None:
             connection.register("wanted", pa.table({"weakness": pa.array(sorted(wanted or ()), pa.string())}))
-            connection.execute(
-                _GONE, {"day": day, "digest": digest, "kinds": list(complete), "all": wanted is None}
-            )
+            connection.execute(_GONE, {"day": day, "digest": digest, "kinds": list(complete), "all": wanted is None})
         connection.execute(f"INSERT INTO known SELECT {_COLUMNS} FROM news")
         connection.execute(f"INSERT INTO added SELECT {_COLUMNS} FROM news")
         found = connection.sql("SELECT count(*) FROM news WHERE weakness <> '*'").fetchone()

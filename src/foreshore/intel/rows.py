@@ -104,11 +104,7 @@ def _loose(text: str) -> datetime | None:
 
 def wants(weakness: object, wanted: Wanted) -> TypeGuard[str]:
     """Say whether `weakness` is a CVE name and among the wanted ones (None: all)."""
-    return (
-        isinstance(weakness, str)
-        and CVE.match(weakness) is not None
-        and (wanted is None or weakness in wanted)
-    )
+    return isinstance(weakness, str) and CVE.match(weakness) is not None and (wanted is None or weakness in wanted)
 
 
 def only(names: Iterable[str]) -> Wanted:

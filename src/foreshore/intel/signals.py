@@ -148,7 +148,5 @@ def _with_scores(table: pa.Table) -> pa.Table:
     published = table["cvss_published"].to_pylist()
     mismatch = [cvss.differs(one or "", other) for one, other in zip(vectors, published, strict=True)]
     table = table.append_column("cvss", pa.array([one.base if one else None for one in scores], pa.float64()))
-    table = table.append_column(
-        "cvss_version", pa.array([one.version if one else None for one in scores], pa.string())
-    )
+    table = table.append_column("cvss_version", pa.array([one.version if one else None for one in scores], pa.string()))
     return table.append_column("cvss_mismatch", pa.array(mismatch, pa.bool_()))

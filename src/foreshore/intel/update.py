@@ -146,9 +146,7 @@ def _units(
                     units.append(_Unit(feed, body.name, (body,)))
         except ForeshoreError as error:
             failed.append((name, error.sentence()))
-        units += [
-            _Unit(feed, own[0].name if len(own) == 1 else name, tuple(own)) for feed, own in grouped.items()
-        ]
+        units += [_Unit(feed, own[0].name if len(own) == 1 else name, tuple(own)) for feed, own in grouped.items()]
     return units
 
 
@@ -214,8 +212,7 @@ def _append(lake: Lake, new: pa.Table) -> int:
 
 def _age(lake: Lake, now: datetime) -> dict[str, Any]:
     rows = lake.sql(
-        "SELECT kind[6:] AS feed, max(observed_at) AS day FROM signals WHERE weakness = '*'"
-        " GROUP BY 1 ORDER BY 1"
+        "SELECT kind[6:] AS feed, max(observed_at) AS day FROM signals WHERE weakness = '*' GROUP BY 1 ORDER BY 1"
     ).to_pylist()
     today = now.astimezone(UTC).replace(tzinfo=None) if now.tzinfo else now
     stale = {row["feed"]: max(0, (today - row["day"]).days) for row in rows if row["day"]}

@@ -255,9 +255,7 @@ def _patch(rows: Rows, name: tuple[str, ...]) -> tuple[str, str]:
     if rows.first["fix"] and name[1] == rows.first["fix"]:
         return f"Install {name[1]} on {_where(rows)}", f"install {name[1]}"
     now, target = _target(rows)
-    change = (
-        f"{product} {now} → {target}" if target and now else f"{product} → {target or 'the fixed version'}"
-    )
+    change = f"{product} {now} → {target}" if target and now else f"{product} → {target or 'the fixed version'}"
     to = f" to {target}" if target else ""
     return f"Update {product}{to} on {_where(rows)}", change
 

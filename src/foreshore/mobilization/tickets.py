@@ -33,9 +33,7 @@ def content(action: Action) -> dict[str, Any]:
     due, rule = action.due
     hosts: dict[str, dict[str, Any]] = {}
     for row in action.rows:
-        host = hosts.setdefault(
-            row["asset_name"], {"host": row["asset_name"], "weaknesses": [], "version": ""}
-        )
+        host = hosts.setdefault(row["asset_name"], {"host": row["asset_name"], "weaknesses": [], "version": ""})
         if row["weakness"] not in host["weaknesses"]:
             host["weaknesses"].append(row["weakness"])
         host["version"] = host["version"] or row["version"] or ""
@@ -88,9 +86,7 @@ _CHECKED = (
 def _why(action: Action) -> str:
     services = action.services
     count = len({row["weakness"] for row in action.rows})
-    what = (
-        f"It closes {count} weakness{'es' if count > 1 else ''} on {action.assets} asset{_s(action.assets)}"
-    )
+    what = f"It closes {count} weakness{'es' if count > 1 else ''} on {action.assets} asset{_s(action.assets)}"
     if not services:
         return f"{what}. None of them is known to lead to a critical service today."
     names = " and ".join(services[:2])
@@ -104,9 +100,7 @@ def _s(count: int) -> str:
 def _reboot(action: Action) -> str:
     if action.kind not in ("patch", "replace"):
         return "No restart of the machine is expected."
-    text = " ".join(
-        str(row[name] or "") for row in action.rows[:20] for name in ("component", "component_name", "fix")
-    )
+    text = " ".join(str(row[name] or "") for row in action.rows[:20] for name in ("component", "component_name", "fix"))
     if _REBOOT.search(text):
         return "A restart of the machine is needed."
     return "The program has to be restarted; the machine as a rule not."

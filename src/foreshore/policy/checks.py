@@ -94,9 +94,7 @@ def against(own: Any, ours: Any, where: str, path: str) -> None:
 def _same_names(own: Mapping[str, Any], ours: Mapping[str, Any], where: str, path: str) -> None:
     for name in own:
         if name not in ours:
-            raise BadPolicy(
-                "there is no such entry", where=f"{where}, {path}.{name}", hint="one of " + ", ".join(ours)
-            )
+            raise BadPolicy("there is no such entry", where=f"{where}, {path}.{name}", hint="one of " + ", ".join(ours))
     for name in ours:
         if name not in own:
             raise BadPolicy(

@@ -175,9 +175,7 @@ def _endpoint_facts(compiled: Any, risk: Risk) -> dict[int, str]:
     return found
 
 
-def table(
-    snapshot: facts.Snapshot, modelled: Modelled, risk: Risk, judged: Judged, shares: dict[str, Any]
-) -> pa.Table:
+def table(snapshot: facts.Snapshot, modelled: Modelled, risk: Risk, judged: Judged, shares: dict[str, Any]) -> pa.Table:
     """Return the rows of `assessments` in the canonical order; dismissed ones last, without treatment."""
     import pyarrow as pa
 
@@ -201,7 +199,7 @@ def table(
         "likelihood": modelled.likelihood, "contribution": shares["mean"], "low": shares["low"],
         "high": shares["high"], "sampling_error": shares["error"],
         "contribution_if_reachable": judged.if_reachable, "best_path": _best(risk, len(order)),
-        "treatment": np.where(dismissed, None, decision),
+        "treatment": pa.array(decision.tolist(), pa.string(), mask=dismissed),
         "reason": treatment.reasons(judged, decision), "would_lower": treatment.would_lower(judged, decision),
         "disposition": judged.disposition, "disposition_because": judged.because,
         "fix": _fixes(exposures), **outcome,
@@ -256,7 +254,12 @@ def _asset_columns(modelled: Modelled) -> dict[str, Any]:
     taken = context.assets.select(["name", "site", "zone", "owner"]).take(place)
     team = pc.index_in(context.exposures.column("asset"), value_set=context.owners.column("asset").combine_chunks())
     owner = pc.coalesce(context.owners.column("team").take(team), taken.column("owner"))
-    return {"asset_name": taken.column("name"), "site": taken.column("site"), "zone": taken.column("zone"), "owner": owner}
+    return {
+        "asset_name": taken.column("name"),
+        "site": taken.column("site"),
+        "zone": taken.column("zone"),
+        "owner": owner,
+    }
 
 
 def _signal_columns(modelled: Modelled) -> dict[str, Any]:

@@ -162,10 +162,7 @@ def _metrics(candidates: pa.Table, signals: pa.Table) -> pa.Table:
     ]
     columns: list[Any] = list(zip(*rows, strict=True)) if rows else [[] for _ in range(len(_METRICS) + 1)]
     return pa.table(
-        {
-            name: pa.array(column, pa.string())
-            for name, column in zip(("vector", *_METRICS), columns, strict=True)
-        }
+        {name: pa.array(column, pa.string()) for name, column in zip(("vector", *_METRICS), columns, strict=True)}
     )
 
 
@@ -211,9 +208,7 @@ def _match_classes(connection: duckdb.DuckDBPyConnection, policy: Policy) -> Non
     tests = [
         (
             row["pattern"],
-            ""
-            if row["kinds"] == "*"
-            else f"kind IN ({', '.join(map(_quoted, row['kinds'].split(',')))}) AND",
+            "" if row["kinds"] == "*" else f"kind IN ({', '.join(map(_quoted, row['kinds'].split(',')))}) AND",
         )
         for row in rows
     ]

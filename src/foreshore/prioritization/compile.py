@@ -113,9 +113,7 @@ def _sites(places: tuple[reach.Place, ...]) -> list[str]:
 
 def _network_rows(context: Context, chances: Chances) -> tuple[Ints, Ints]:
     """Return (exposure row, port) for what is attacked over the network; port 0 where none is known."""
-    over_network = np.isin(
-        chances.way, [WAYS.index(name) for name in ("network", "library", "configuration")]
-    )
+    over_network = np.isin(chances.way, [WAYS.index(name) for name in ("network", "library", "configuration")])
     import pyarrow.compute as pc
 
     ports = context.exposures.column("ports").combine_chunks()
@@ -188,9 +186,7 @@ def _desks(parts: _Parts) -> NDArray[np.bool_]:
     return desk
 
 
-def _exploit(
-    parts: _Parts, rule: str, rows: Ints, src: Ints, chance: Floats | float, port: Ints | int = -1
-) -> None:
+def _exploit(parts: _Parts, rule: str, rows: Ints, src: Ints, chance: Floats | float, port: Ints | int = -1) -> None:
     """Add the use of the weaknesses in `rows`; what works on one asset of a place works on the others too."""
     chances, states = parts.chances, parts.builder.states
     asset = parts.exposure_asset[rows]

@@ -152,16 +152,11 @@ def due(rule: str, facts: pa.Table, policy: Policy) -> pa.Table:
     section = rule.replace("-", "_")
     title = policy.text(f"obligations.{section}.title").replace("'", "''")
     bod = section == "bod_26_04"
-    start = (
-        "CASE WHEN f.kev AND f.kev_at > f.first_seen THEN f.kev_at ELSE f.first_seen END"
-        if bod
-        else "f.first_seen"
-    )
+    start = "CASE WHEN f.kev AND f.kev_at > f.first_seen THEN f.kev_at ELSE f.first_seen END" if bod else "f.first_seen"
     days = _days(section, policy)
     whens = " ".join(f"WHEN '{outcome}' THEN {number}" for outcome, number in days.items())
     dates = {
-        name: f"CAST({start} AS DATE) + CAST(CASE {name} {whens} END AS INTEGER)"
-        for name in ("mildest", "strictest")
+        name: f"CAST({start} AS DATE) + CAST(CASE {name} {whens} END AS INTEGER)" for name in ("mildest", "strictest")
     }
     outcomes = _bod(facts, policy) if bod else _own(facts, policy)
     return _joined(

@@ -76,10 +76,7 @@ def weigh(candidates: pa.Table, signals: pa.Table, policy: Policy) -> pa.Table:
     success = _success(facts, policy)
     ranks = {int(one.value): name for name, one in policy.numbers("proof.rank").items()}
     truth = np.array(
-        [
-            policy.number(f"proof.truth.{ranks.get(rank, 'unknown')}").value
-            for rank in facts["proof"].to_pylist()
-        ]
+        [policy.number(f"proof.truth.{ranks.get(rank, 'unknown')}").value for rank in facts["proof"].to_pylist()]
     )
     ports = [[int(one) for one in text.split()] for text in facts["product_ports"].to_pylist()]
     columns: list[Any] = [
@@ -100,10 +97,7 @@ def epss_to_year(p30: Floats, policy: Policy) -> Floats:
 
     p(h) = 1 - (1 - p30)^(h/30); EPSS documents the window of 30 days.
     """
-    windows = (
-        policy.number("likelihood.epss.horizon_days").value
-        / policy.number("likelihood.epss.window_days").value
-    )
+    windows = policy.number("likelihood.epss.horizon_days").value / policy.number("likelihood.epss.window_days").value
     result: Floats = -np.expm1(windows * np.log1p(-np.clip(p30, 0.0, 1.0 - 1e-15)))
     return result
 
@@ -122,9 +116,7 @@ def _usable(facts: pa.Table, policy: Policy) -> Chance:
     maturity = facts["maturity"].to_pylist()
     epss = facts["epss"].to_numpy(zero_copy_only=False).astype(np.float64)
     names = [
-        f"likelihood.kind.{kind}.usable"
-        if source == "kind"
-        else MATURITY.get(word, f"likelihood.usable.{word}")
+        f"likelihood.kind.{kind}.usable" if source == "kind" else MATURITY.get(word, f"likelihood.usable.{word}")
         for word, source, kind in zip(
             maturity, facts["usable_source"].to_pylist(), facts["kind"].to_pylist(), strict=True
         )
@@ -176,10 +168,6 @@ def _exploit(facts: pa.Table) -> list[str]:
 
 def _evidence(usable: Chance) -> list[str]:
     return [
-        "epss"
-        if name.startswith("likelihood.epss")
-        else "kind"
-        if ".kind." in name
-        else name.rsplit(".", 1)[-1]
+        "epss" if name.startswith("likelihood.epss") else "kind" if ".kind." in name else name.rsplit(".", 1)[-1]
         for name in usable.param.tolist()
     ]

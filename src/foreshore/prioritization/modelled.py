@@ -66,12 +66,12 @@ def modelled(snapshot: facts.Snapshot) -> Modelled:
     model = model_of(
         compiled, context.services, attackers_of(snapshot.scope, snapshot.policy), snapshot.policy, snapshot.seed
     )
-    return Modelled(snapshot.scope, snapshot.policy, context, judged, signals, arrays, compiled, model, decided, dismissed)
+    return Modelled(
+        snapshot.scope, snapshot.policy, context, judged, signals, arrays, compiled, model, decided, dismissed
+    )
 
 
-def _doubt(
-    snapshot: facts.Snapshot, context: Context, dismissed: dict[int, facts.Decision]
-) -> NDArray[np.float64]:
+def _doubt(snapshot: facts.Snapshot, context: Context, dismissed: dict[int, facts.Decision]) -> NDArray[np.float64]:
     """Return by what a test's or a person's word multiplies the chance of each exposure."""
     refuted = snapshot.sql(_REFUTED).column("exposure").to_numpy()
     keys = context.exposures.column("exposure").to_numpy()

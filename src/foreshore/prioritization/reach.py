@@ -172,9 +172,7 @@ def answer(net: Network, wanted: set[tuple[int, int]], scope: facts.Scope, polic
 _PORTS = 1 << 20  # more than there are ports
 
 
-def answered(
-    net: Network, assets: Ints, ports: Ints, scope: facts.Scope, policy: Policy
-) -> tuple[Reach, Ints]:
+def answered(net: Network, assets: Ints, ports: Ints, scope: facts.Scope, policy: Policy) -> tuple[Reach, Ints]:
     """Answer for pairs of asset index and port, from every place; also return each pair's endpoint."""
     pairs, inverse = np.unique(assets * _PORTS + ports, return_inverse=True)
     asset, port = pairs // _PORTS, pairs % _PORTS
@@ -255,9 +253,7 @@ def _one(
     rows.add((place, endpoint), UNKNOWN, f"not known whether {here.name} reaches {there.name}", "", prior)
 
 
-def _ruled(
-    net: Network, here: Place, there: Place, what: tuple[int, int, int]
-) -> tuple[bool, str, str] | None:
+def _ruled(net: Network, here: Place, there: Place, what: tuple[int, int, int]) -> tuple[bool, str, str] | None:
     """Return the first matching rule's word, or a firewall's silent "no"; None where no rule speaks."""
     place, group, port = what
     for rule in net.rules:
@@ -314,8 +310,7 @@ def _places(context: Context, scope: facts.Scope) -> tuple[tuple[Place, ...], In
 _REST = {"public": "public addresses", "private": "not in a zone", "none": "without address"}
 # Documentation ranges stand for public ones in examples and demos.
 _DOCUMENTATION = tuple(
-    ipaddress.ip_network(text)
-    for text in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
+    ipaddress.ip_network(text) for text in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
 )
 
 
@@ -377,9 +372,7 @@ def ranges(text: str) -> tuple[tuple[int, int], ...]:
     return tuple(found)
 
 
-def _targets(
-    context: Context, raw: list[_Raw], places: tuple[Place, ...], place_of: Ints
-) -> NDArray[np.bool_]:
+def _targets(context: Context, raw: list[_Raw], places: tuple[Place, ...], place_of: Ints) -> NDArray[np.bool_]:
     """Return which assets each rule's target names: rules by assets."""
     count = context.assets.num_rows
     owner, values = _ipv4(context)
@@ -440,9 +433,7 @@ def _sources(end: tuple[str, str], places: tuple[Place, ...], site: str) -> froz
     return frozenset(found)
 
 
-def _evidence(
-    context: Context, places: tuple[Place, ...]
-) -> dict[tuple[int, int], tuple[tuple[int, bool, str], ...]]:
+def _evidence(context: Context, places: tuple[Place, ...]) -> dict[tuple[int, int], tuple[tuple[int, bool, str], ...]]:
     """Return, by asset index and port, from where it was seen open or not."""
     import pyarrow as pa
     import pyarrow.compute as pc

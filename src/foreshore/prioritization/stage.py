@@ -87,7 +87,13 @@ def services(snapshot: facts.Snapshot, found: Modelled, risk: Risk) -> pa.Table:
 def _services_schema() -> pa.Schema:
     import pyarrow as pa
 
-    types = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "INTEGER": pa.int32(), "DOUBLE": pa.float64(), "BOOLEAN": pa.bool_()}
+    types = {
+        "VARCHAR": pa.string(),
+        "BIGINT": pa.int64(),
+        "INTEGER": pa.int32(),
+        "DOUBLE": pa.float64(),
+        "BOOLEAN": pa.bool_(),
+    }
     from foreshore import tables
 
     return pa.schema([(column.name, types[column.type]) for column in tables.TABLES["services_at"]])

@@ -78,9 +78,7 @@ class Builder:
         """Believed value of the policy parameter `name`."""
         return float(self.policy.number(name).value)
 
-    def add(
-        self, rule: str, src: Ints, dst: Ints, *, p: Floats | float, key: Ints, **more: Ints | int
-    ) -> None:
+    def add(self, rule: str, src: Ints, dst: Ints, *, p: Floats | float, key: Ints, **more: Ints | int) -> None:
         """Add steps of `rule`; everything is broadcast to the length of `src` and `dst`."""
         shape = np.broadcast_shapes(np.shape(src), np.shape(dst), np.shape(key))
         number = self.rules.index(rule) if rule in self.rules else len(self.rules)

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 # Four numbers of 0 to 255 between dots; anything else is taken apart by Python, or is no address.
 _OCTET = r"(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _V4 = rf"^({_OCTET}\.){{3}}{_OCTET}$"
-_V4_NUMBER = " + ".join(
-    f"split_part(value, '.', {place})::BIGINT * {256 ** (4 - place)}" for place in (1, 2, 3, 4)
-)
+_V4_NUMBER = " + ".join(f"split_part(value, '.', {place})::BIGINT * {256 ** (4 - place)}" for place in (1, 2, 3, 4))
 
 
 def bits(address: str) -> str | None:

@@ -31,9 +31,7 @@ class Setting(NamedTuple):
     whole: float = 1.0
 
 
-def where(
-    text: str, *, now: datetime, whole: float = 1.0, fields: Mapping[str, Field] = EXPOSURES
-) -> Compiled:
+def where(text: str, *, now: datetime, whole: float = 1.0, fields: Mapping[str, Field] = EXPOSURES) -> Compiled:
     """Return the clause for a query text; empty text lets everything through. Raises `UsageError`."""
     if not text.strip():
         return Compiled("true", [])

@@ -33,16 +33,12 @@ def _said(node: Node, fields: Mapping[str, Field]) -> str:
             return _test(node.inner, fields[node.inner.field], negated=True)
         return f"not ({_said(node.inner, fields)})"
     word = " and " if isinstance(node, All) else " or "
-    return word.join(
-        _said(one, fields) if isinstance(one, Test) else f"({_said(one, fields)})" for one in node.parts
-    )
+    return word.join(_said(one, fields) if isinstance(one, Test) else f"({_said(one, fields)})" for one in node.parts)
 
 
 def _test(test: Test, field: Field, *, negated: bool) -> str:
     name = test.field.replace("_", " ")
-    verb = (
-        _DAYS[test.op] if field.kind == "day" and test.values != (None,) else _OPS.get(test.op, "is any of")
-    )
+    verb = _DAYS[test.op] if field.kind == "day" and test.values != (None,) else _OPS.get(test.op, "is any of")
     values = ", ".join(_value(value, percent=test.percent) for value in test.values)
     if field.kind == "list":
         verb = "holds" if test.op == "=" else f"holds one that {verb}"

@@ -60,9 +60,7 @@ def _network(value: str, text: str) -> None:
     try:
         ipaddress.ip_network(value, strict=False)
     except ValueError:
-        raise UsageError(
-            f"“{text}” is not an address or a range of addresses", hint="address:10.20.0.0/16"
-        ) from None
+        raise UsageError(f"“{text}” is not an address or a range of addresses", hint="address:10.20.0.0/16") from None
 
 
 def like(pattern: str) -> str:
@@ -109,9 +107,7 @@ def members(assets: pa.Table, groups: Sequence[Sequence[str]]) -> pa.Table:
     flat = [selector for group in groups for selector in group]
     group_of = [number for number, group in enumerate(groups) for _ in group]
     hits = matches(assets, flat)
-    groups_table = pa.table(
-        {"place": pa.array(range(len(flat)), pa.int64()), "owner": pa.array(group_of, pa.int64())}
-    )
+    groups_table = pa.table({"place": pa.array(range(len(flat)), pa.int64()), "owner": pa.array(group_of, pa.int64())})
     connection = scratch.connect()
     try:
         connection.register("hits", hits)
@@ -134,12 +130,8 @@ def _register(connection: duckdb.DuckDBPyConnection, assets: pa.Table, parsed: l
         {
             "number": pa.array(range(len(parsed)), pa.int64()),
             "kind": pa.array([one.kind for one in parsed], pa.string()),
-            "exact": pa.array(
-                [None if is_pattern(one.value) else one.value.lower() for one in parsed], pa.string()
-            ),
-            "pattern": pa.array(
-                [like(one.value) if is_pattern(one.value) else None for one in parsed], pa.string()
-            ),
+            "exact": pa.array([None if is_pattern(one.value) else one.value.lower() for one in parsed], pa.string()),
+            "pattern": pa.array([like(one.value) if is_pattern(one.value) else None for one in parsed], pa.string()),
             "short": pa.array(["." not in one.value for one in parsed], pa.bool_()),
             "low": pa.array([low for low, _ in ranges], pa.int64()),
             "high": pa.array([high for _, high in ranges], pa.int64()),
@@ -188,8 +180,5 @@ _QUERIES = {
         SELECT c.number, a.asset FROM selectors c JOIN assets a ON a.asset BETWEEN c.low AND c.high
         WHERE c.kind = 'id'
     """,
-    **{
-        column: _text_query(column, f"SELECT asset, lower({column}) AS value FROM assets")
-        for column in _TEXT_COLUMNS
-    },
+    **{column: _text_query(column, f"SELECT asset, lower({column}) AS value FROM assets") for column in _TEXT_COLUMNS},
 }

@@ -39,7 +39,7 @@ class Token(NamedTuple):
         return "the end" if self.kind == "end" else f"“{self.text}”"
 
 
-class NoValue(Exception):  # noqa: N818
+class NoValue(Exception):
     """What was written is no value of this field; `hint` says what would be."""
 
     def __init__(self, what: str, hint: str) -> None:

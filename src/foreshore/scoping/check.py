@@ -54,9 +54,7 @@ def _sites(parsed: Parsed, placed: pa.Table) -> Iterator[Note]:
         if len(known) > 1:
             yield _note(parsed, "warning", "sites", name, f"no report was imported for site {name}")
     for name in sorted(set(seen) - known):
-        yield Note(
-            "warning", 0, f"{number(seen[name], 'asset')} at site {name}, which the scope does not have"
-        )
+        yield Note("warning", 0, f"{number(seen[name], 'asset')} at site {name}, which the scope does not have")
 
 
 def _zones(parsed: Parsed, placed: pa.Table) -> Iterator[Note]:
@@ -106,18 +104,14 @@ def _rules(parsed: Parsed) -> Iterator[Note]:
     for place, rule in enumerate(scope.reach):
         source, target = site_of.get(rule.source), site_of.get(rule.target)
         if source and target and source != target:
-            sentence = (
-                f"{rule.source} and {rule.target} are at different sites: is there a link between them?"
-            )
+            sentence = f"{rule.source} and {rule.target} are at different sites: is there a link between them?"
             yield _note(parsed, "info", "reach", str(place), sentence)
         if rule.target == "internet":
             sentence = "a rule towards the internet changes nothing: attackers come from there"
             yield _note(parsed, "info", "reach", str(place), sentence)
     for (_, first), (place, second) in combinations(enumerate(scope.reach), 2):
         if _contradict(first, second):
-            sentence = (
-                f"{second.source} to {second.target} is both allowed and forbidden: the first rule decides"
-            )
+            sentence = f"{second.source} to {second.target} is both allowed and forbidden: the first rule decides"
             yield _note(parsed, "warning", "reach", str(place), sentence)
 
 
@@ -152,9 +146,7 @@ def _groups(parsed: Parsed, placed: pa.Table) -> Iterator[Note]:
         if texts and not found:
             yield _note(parsed, "warning", section, name, f"{noun} {name} has no asset at all")
         elif noun == "service" and (blind := len(found - looked)):
-            sentence = (
-                f"{number(blind, 'asset')} of {len(found):,} of service {name} never scanned for weaknesses"
-            )
+            sentence = f"{number(blind, 'asset')} of {len(found):,} of service {name} never scanned for weaknesses"
             yield _note(parsed, "warning", section, name, sentence)
     covered: set[int] = set().union(*(picked[place] for place in range(services)))
     rest = len(placed) - len(covered)

@@ -99,9 +99,7 @@ class Item:
         members = dict(self.entries())
         for name, item in members.items():
             if name not in known:
-                self.problems.add(
-                    self._line_of(name), f"“{name}” is not known in {self.what}", nearest(name, known)
-                )
+                self.problems.add(self._line_of(name), f"“{name}” is not known in {self.what}", nearest(name, known))
             elif item.empty and name in required:
                 item.wrong("is empty")
         if isinstance(self.node, yaml.MappingNode) or self.empty:
@@ -200,14 +198,10 @@ def document(text: str, file: str) -> Item | None:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         why = error.problem or error.context or "it cannot be read"
-        raise BadScope(
-            f"is not valid YAML: {why}", where=f"{file}:{line}", hint="check the indents"
-        ) from None
+        raise BadScope(f"is not valid YAML: {why}", where=f"{file}:{line}", hint="check the indents") from None
     except yaml.YAMLError as error:
         reason = str(error).splitlines()[0]
-        raise BadScope(
-            f"is not valid YAML: {reason}", where=f"{file}:1", hint="save it as UTF-8 text"
-        ) from None
+        raise BadScope(f"is not valid YAML: {reason}", where=f"{file}:1", hint="save it as UTF-8 text") from None
     return None if node is None else Item(node, Problems(file), "the scope")
 
 
@@ -225,8 +219,6 @@ def _refuse_tricks(text: str, file: str) -> None:
             depth -= 1
         documents += isinstance(event, yaml.DocumentStartEvent)
         if depth > DEEPEST:
-            raise BadScope(
-                "is nested too deeply", where=where, hint="the layout that `foreshore init` writes"
-            )
+            raise BadScope("is nested too deeply", where=where, hint="the layout that `foreshore init` writes")
         if documents > 1:
             raise BadScope("begins a second document", where=where, hint="remove the line ---")

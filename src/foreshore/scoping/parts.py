@@ -99,9 +99,7 @@ def selectors_of(item: Item) -> tuple[str, ...]:
     return tuple(found)
 
 
-def refuse_unknown_places(
-    item: Item, chosen: Sequence[str], zones: Sequence[str], sites: Sequence[str]
-) -> None:
+def refuse_unknown_places(item: Item, chosen: Sequence[str], zones: Sequence[str], sites: Sequence[str]) -> None:
     """Note selectors that name a zone or site which the scope does not have."""
     for text in chosen:
         kind, _, value = text.partition(":")

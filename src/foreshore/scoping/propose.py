@@ -47,9 +47,7 @@ class Proposal(msgspec.Struct, frozen=True):
         comments = {(one.section, one.name): one.sentences for one in self.evidence}
         facing = [one for one in self.evidence if one.section == "internet-facing"]
         lines = [
-            f"# Perhaps seen from the internet: {comment(sentence)}"
-            for one in facing
-            for sentence in one.sentences
+            f"# Perhaps seen from the internet: {comment(sentence)}" for one in facing for sentence in one.sentences
         ]
         return HEADER + "\n".join([*lines, to_yaml(self.scope, comments)])
 

@@ -42,9 +42,7 @@ class Parsed(msgspec.Struct, frozen=True):
 class Reading(parts.Marks):
     """The state of one reading: names that are known so far, lines, remarks."""
 
-    def __init__(
-        self, file: str, shipped: Mapping[str, facts.Attacker], obligations: Collection[str] | None
-    ) -> None:
+    def __init__(self, file: str, shipped: Mapping[str, facts.Attacker], obligations: Collection[str] | None) -> None:
         super().__init__(Problems(file))
         self.shipped = shipped
         self.known_obligations = obligations
@@ -243,9 +241,7 @@ def _attackers(reading: Reading, item: Item) -> tuple[facts.Attacker, ...]:
     return tuple(attacker for _, attacker in found)
 
 
-def _obligations(
-    reading: Reading, item: Item, services: Sequence[facts.Service]
-) -> tuple[facts.Obligation, ...]:
+def _obligations(reading: Reading, item: Item, services: Sequence[facts.Service]) -> tuple[facts.Obligation, ...]:
     subjects = ["all", *(service.name for service in services), *reading.zone_names]
     known = reading.known_obligations
     found = []

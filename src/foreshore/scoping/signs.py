@@ -32,9 +32,7 @@ def _rows(name: str) -> list[dict[str, str]]:
 @cache
 def kinds() -> tuple[Role, ...]:
     """Return the roles in the order in which they are proposed."""
-    return tuple(
-        Role(row["role"], row["section"], row["title"], int(row["tier"])) for row in _rows("roles.csv")
-    )
+    return tuple(Role(row["role"], row["section"], row["title"], int(row["tier"])) for row in _rows("roles.csv"))
 
 
 def table() -> pa.Table:
@@ -42,9 +40,7 @@ def table() -> pa.Table:
     import pyarrow as pa
 
     rows = _rows("signs.csv")
-    ports = [
-        [int(port) for port in row["pattern"].split("+")] if row["column"] == "ports" else [] for row in rows
-    ]
+    ports = [[int(port) for port in row["pattern"].split("+")] if row["column"] == "ports" else [] for row in rows]
     return pa.table(
         {
             "sign": pa.array(range(len(rows)), pa.int64()),

@@ -154,6 +154,4 @@ def _target(target: facts.Target) -> dict[str, str]:
 
 def _obligation(obligation: facts.Obligation) -> dict[str, str]:
     fields = {"name": _word(obligation.name)}
-    return (
-        fields if obligation.applies_to == "all" else {**fields, "applies_to": _word(obligation.applies_to)}
-    )
+    return fields if obligation.applies_to == "all" else {**fields, "applies_to": _word(obligation.applies_to)}

@@ -243,9 +243,7 @@ class Lake:
         self._views_of = None
         self.close()
 
-    def _commit(
-        self, ready: Mapping[str, pa.Table], job: str, expect: int | None, read: Collection[str] | None
-    ) -> int:
+    def _commit(self, ready: Mapping[str, pa.Table], job: str, expect: int | None, read: Collection[str] | None) -> int:
         connection = self._live()
         version = catalog.current(connection) + 1
         connection.execute("BEGIN")
@@ -255,8 +253,7 @@ class Lake:
                 _refuse_conflict(connection, expect, read)
                 now = datetime.now(UTC).replace(tzinfo=None)
                 rows = sum(
-                    incoming.insert(connection, name, table, version=version, now=now)
-                    for name, table in ready.items()
+                    incoming.insert(connection, name, table, version=version, now=now) for name, table in ready.items()
                 )
                 connection.execute(
                     f"INSERT INTO {catalog.WRITER}.main.jobs VALUES (?, ?, ?, ?, ?)",
@@ -270,15 +267,11 @@ class Lake:
 
 
 def _done(connection: catalog.Connection, job: str) -> int | None:
-    row = connection.execute(
-        f"SELECT min(version) FROM {catalog.WRITER}.main.jobs WHERE job = ?", [job]
-    ).fetchone()
+    row = connection.execute(f"SELECT min(version) FROM {catalog.WRITER}.main.jobs WHERE job = ?", [job]).fetchone()
     return None if row is None or row[0] is None else int(row[0])
 
 
-def _refuse_conflict(
-    connection: catalog.Connection, expect: int | None, read: Collection[str] | None
-) -> None:
+def _refuse_conflict(connection: catalog.Connection, expect: int | None, read: Collection[str] | None) -> None:
     if expect is None:
         return
     condition = "" if read is None else "AND list_has_any(tables, ?)"
@@ -288,9 +281,7 @@ def _refuse_conflict(
         values,
     ).fetchone()
     if row is not None:
-        raise Conflict(
-            f"the job {row[0]} has committed since version {expect}", hint="read again and redo the work"
-        )
+        raise Conflict(f"the job {row[0]} has committed since version {expect}", hint="read again and redo the work")
 
 
 def _unreadable(workspace: Workspace, error: duckdb.Error) -> WorkspaceError:

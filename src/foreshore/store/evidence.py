@@ -106,9 +106,7 @@ def record(workspace: Workspace, digest: str) -> Record | None:
     except FileNotFoundError:
         return None
     except (OSError, msgspec.MsgspecError) as error:
-        raise WorkspaceError(
-            "the record of this evidence is damaged", where=str(place), hint="a backup"
-        ) from error
+        raise WorkspaceError("the record of this evidence is damaged", where=str(place), hint="a backup") from error
 
 
 def records(workspace: Workspace) -> Iterator[Record]:

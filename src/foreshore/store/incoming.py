@@ -84,8 +84,7 @@ def _only_new(connection: Connection, name: str) -> str:
     """
     key, stored = KEYS[name], f"{WRITER}.main.{name}"
     counts = connection.execute(
-        f"SELECT count(*), count(DISTINCT {key}), count(*) FILTER (WHERE {key} IS NULL OR {key} < 0) "
-        f"FROM {_NAME}"
+        f"SELECT count(*), count(DISTINCT {key}), count(*) FILTER (WHERE {key} IS NULL OR {key} < 0) FROM {_NAME}"
     ).fetchone()
     rows, distinct, bad = counts or (0, 0, 0)
     if bad:
@@ -113,9 +112,7 @@ def _refuse_changed(connection: Connection, name: str, key: str, known: pa.Table
         column for column in _columns(connection) if column not in (key, "known_at")
     ]  # the time of commit is not content
     wanted = {one.name: one.type for one in tables.TABLES[name]}
-    same = " AND ".join(
-        f"s.{column} IS NOT DISTINCT FROM n.{column}::{wanted[column]}" for column in compared
-    )
+    same = " AND ".join(f"s.{column} IS NOT DISTINCT FROM n.{column}::{wanted[column]}" for column in compared)
     connection.register("known_keys", known)
     try:
         changed = connection.execute(

@@ -112,8 +112,7 @@ def connect(workspace: Workspace) -> duckdb.DuckDBPyConnection:
 def _write(lake: Lake, cycle: int, path: Path, batches: Mapping[str, pa.Table]) -> None:
     given = incoming.prepare(batches)
     copies = [
-        f"CREATE TABLE {_TARGET}.{served} AS FROM {_source(table, given)} "
-        f"WHERE cycle = {int(cycle)} ORDER BY {order}"
+        f"CREATE TABLE {_TARGET}.{served} AS FROM {_source(table, given)} WHERE cycle = {int(cycle)} ORDER BY {order}"
         for served, table, order in _COPIED
     ]
     assessed = _source("assessments", given)
@@ -136,9 +135,7 @@ def _source(name: str, given: Mapping[str, pa.Table]) -> str:
     if name not in given:
         return name
     present = set(given[name].column_names)
-    listed = (
-        one.name if one.name in present else f"NULL::{one.type} AS {one.name}" for one in tables.TABLES[name]
-    )
+    listed = (one.name if one.name in present else f"NULL::{one.type} AS {one.name}" for one in tables.TABLES[name])
     return f"(SELECT {', '.join(listed)} FROM given_{name})"
 
 
@@ -211,9 +208,7 @@ def _pointer(workspace: Workspace) -> dict[str, object] | None:
     except (OSError, ValueError):
         content = None
     if not isinstance(content, dict) or "file" not in content:
-        raise WorkspaceError(
-            "the pointer is damaged", where=str(place), hint="foreshore cycle writes a new one"
-        )
+        raise WorkspaceError("the pointer is damaged", where=str(place), hint="foreshore cycle writes a new one")
     return content
 
 

@@ -49,9 +49,7 @@ def _expire(lake: Lake, before: datetime) -> int:
         UNION SELECT version FROM jobs WHERE list_contains(tables, 'cycles')"""
     )
     kept = {lake.version, *rows["version"].to_pylist()}
-    old = lake.maintain(
-        f"SELECT snapshot_id FROM ducklake_snapshots('{WRITER}') WHERE snapshot_time < {_time(before)}"
-    )
+    old = lake.maintain(f"SELECT snapshot_id FROM ducklake_snapshots('{WRITER}') WHERE snapshot_time < {_time(before)}")
     versions = sorted({int(one[0]) for one in old} - kept)
     if versions:
         lake.maintain(f"CALL ducklake_expire_snapshots('{WRITER}', versions => {versions})")

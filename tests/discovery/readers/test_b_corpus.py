@@ -92,9 +92,7 @@ def index() -> list[tuple[str, str]]:
         return []
     with (ROOT / "INDEX.tsv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream, delimiter="\t"))
-    return [
-        (f"{row['tool']}/{row['file']}", row["expected_findings"]) for row in rows if row["tool"] in TOOLS
-    ]
+    return [(f"{row['tool']}/{row['file']}", row["expected_findings"]) for row in rows if row["tool"] in TOOLS]
 
 
 def assertions() -> list[tuple[str, dict[str, Any]]]:
@@ -182,9 +180,7 @@ def holds(found: Finding, field: str, value: Any) -> bool:
         "component_name": lambda: value in (found.component_name, found.asset) or value in found.evidence,
         "component_version": lambda: found.version == value,
         "fix_version": lambda: found.fixed_version == value,
-        "file_path": lambda: (
-            value in (found.path, found.resource) or str(value).split(" (")[0] in found.asset
-        ),
+        "file_path": lambda: value in (found.path, found.resource) or str(value).split(" (")[0] in found.asset,
         "line": lambda: found.line == value,
         "references": lambda: value in found.references or value in (found.rule, found.url),
         "mitigation": lambda: str(value).strip() in (found.solution, found.fixed_version, found.evidence),

@@ -22,9 +22,7 @@ NAMES = (
 )  # fmt: skip
 ONE_DOCUMENT = tuple(name for name in NAMES if name not in ("nuclei", "generic_csv"))
 SAMPLES = {
-    name: next(
-        one for one in sorted((HERE / "golden" / name).iterdir()) if one.name != "records.json"
-    ).read_bytes()
+    name: next(one for one in sorted((HERE / "golden" / name).iterdir()) if one.name != "records.json").read_bytes()
     for name in NAMES
 }
 LIMITS = Limits(line=20_000, element=200_000)

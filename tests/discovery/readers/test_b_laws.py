@@ -248,9 +248,7 @@ def test_both_forms_of_cyclonedx_say_the_same() -> None:
         "bomFormat": "CycloneDX",
         "specVersion": "1.4",
         "serialNumber": "urn:uuid:1",
-        "components": [
-            {"bom-ref": "r", "type": "library", "name": "a", "version": "1", "purl": "pkg:npm/a@1"}
-        ],
+        "components": [{"bom-ref": "r", "type": "library", "name": "a", "version": "1", "purl": "pkg:npm/a@1"}],
         "vulnerabilities": [
             {
                 "id": "CVE-2099-0001",
@@ -303,9 +301,7 @@ def test_generic_words(flags: dict[str, Any], word: str) -> None:
         ("soon", None, False),
     ],
 )
-def test_generic_dates_are_never_guessed(
-    text: str, expected: tuple[int, int, int] | None, two_ways: bool
-) -> None:
+def test_generic_dates_are_never_guessed(text: str, expected: tuple[int, int, int] | None, two_ways: bool) -> None:
     found, ambiguous = _generic_values.time(text)
     assert (found and (found.year, found.month, found.day)) == expected
     assert ambiguous is two_ways

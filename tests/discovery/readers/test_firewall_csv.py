@@ -68,9 +68,7 @@ def test_order_is_that_of_the_column_or_of_the_rows() -> None:
     assert [one.position for one in relations("src,dst,action\na,b,allow\na,c,deny\n")] == [1, 2]
 
 
-END = st.sampled_from(
-    ["any", "internet", "dmz", "10.0.0.0/8", "192.0.2.1", "2001:db8::/32", "10.0.0.1-10.0.0.9"]
-)
+END = st.sampled_from(["any", "internet", "dmz", "10.0.0.0/8", "192.0.2.1", "2001:db8::/32", "10.0.0.1-10.0.0.9"])
 PORT = st.integers(1, 65535)
 
 

@@ -99,10 +99,7 @@ def test_packages_of_distributions_become_purls() -> None:
     assert hosts.package(family, "kernel-4.14.1-2.amzn2", "kernel-4.14.9-1.amzn2") == (
         "pkg:rpm/amazon/kernel", "kernel", "4.14.1-2.amzn2", "4.14.9-1.amzn2",
     )  # fmt: skip
-    assert (
-        hosts.package("Debian Local Security Checks", "libc6_2.36-9", "libc6_2.36-10")[0]
-        == "pkg:deb/debian/libc6"
-    )
+    assert hosts.package("Debian Local Security Checks", "libc6_2.36-9", "libc6_2.36-10")[0] == "pkg:deb/debian/libc6"
     assert hosts.package("Windows", "x-1-2", "") == ("", "", "", "")
 
 

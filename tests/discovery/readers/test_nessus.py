@@ -86,9 +86,7 @@ def test_without_a_list_of_checks_all_checks_are_meant() -> None:
 
 
 def test_a_login_that_failed_is_told() -> None:
-    text = WHOLE.replace("checks : yes, as 'scan' via ssh", "checks : no").replace(
-        ">true</tag>", ">false</tag>"
-    )
+    text = WHOLE.replace("checks : yes, as 'scan' via ssh", "checks : no").replace(">true</tag>", ">false</tag>")
     assert covered(text)[0].authenticated is False
 
 
@@ -111,9 +109,7 @@ def test_two_hosts_of_one_name_stay_two() -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(
-    st.lists(st.tuples(st.integers(1, 60), st.integers(0, 4), st.text("abc <&>é", max_size=9)), max_size=30)
-)
+@given(st.lists(st.tuples(st.integers(1, 60), st.integers(0, 4), st.text("abc <&>é", max_size=9)), max_size=30))
 def test_remembered_plugins_equal_plugins_read_one_by_one(rows: list[tuple[int, int, str]]) -> None:
     """The same item says the same whether or not an item of its plugin came before."""
     from xml.sax.saxutils import escape

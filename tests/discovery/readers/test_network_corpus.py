@@ -67,9 +67,7 @@ def index() -> list[tuple[str, str]]:
         return []
     with (ROOT / "INDEX.tsv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream, delimiter="\t"))
-    return [
-        (f"{row['tool']}/{row['file']}", row["expected_findings"]) for row in rows if row["tool"] in TOOLS
-    ]
+    return [(f"{row['tool']}/{row['file']}", row["expected_findings"]) for row in rows if row["tool"] in TOOLS]
 
 
 def assertions() -> list[tuple[str, dict[str, Any]]]:
@@ -87,9 +85,7 @@ def records(file: str) -> tuple[facts.Record, ...]:
 
 def counted(file: str) -> list[facts.Finding | facts.PortSeen]:
     """Findings; for Nmap, open ports too, as the expectation counts them."""
-    found: list[facts.Finding | facts.PortSeen] = [
-        one for one in records(file) if isinstance(one, facts.Finding)
-    ]
+    found: list[facts.Finding | facts.PortSeen] = [one for one in records(file) if isinstance(one, facts.Finding)]
     if file.startswith("nmap/"):
         found += [one for one in records(file) if isinstance(one, facts.PortSeen) and one.state == "open"]
     return found
@@ -138,9 +134,7 @@ def holds(found: facts.Finding | facts.PortSeen, field: str, value: Any) -> bool
     name = field.split("[")[0]
     tests: dict[str, Any] = {
         "severity": lambda: found.severity == str(value).lower(),
-        "title": lambda: (
-            found.title == str(value).split(" | ")[-1] or str(value).startswith(found.title + "_")
-        ),
+        "title": lambda: found.title == str(value).split(" | ")[-1] or str(value).startswith(found.title + "_"),
         "cvssv3": lambda: bool(found.cvss_vector) and str(value).startswith(found.cvss_vector),
         "cvssv3_score": lambda: found.cvss_score == float(value),
         "epss_score": lambda: found.epss == value,

@@ -19,9 +19,7 @@ NAMES = (
     "qualys_infrascan_webgui", "qualys_webapp", "tenable_csv", "firewall_csv",
 )  # fmt: skip
 XML = tuple(
-    name
-    for name in NAMES
-    if name not in ("openvas_csv", "qualys_csv", "qualys_vmdr", "tenable_csv", "firewall_csv")
+    name for name in NAMES if name not in ("openvas_csv", "qualys_csv", "qualys_vmdr", "tenable_csv", "firewall_csv")
 )
 SAMPLES = {
     name: next(one for one in sorted((GOLDEN / name).iterdir()) if one.name != "records.json").read_bytes()

@@ -154,9 +154,7 @@ def _finding(asset: str, one: Vulnerability, place: Component) -> Finding:
     rating = _best(one.ratings)
     shown = f"{place.group}/{name}" if place.group and not purl else name
     tags = tuple(
-        f"{label}={text}"
-        for label, text in (("vex", one.state), ("justification", one.justification))
-        if text
+        f"{label}={text}" for label, text in (("vex", one.state), ("justification", one.justification)) if text
     )
     return Finding(
         asset=asset,

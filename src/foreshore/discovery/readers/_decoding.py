@@ -137,9 +137,7 @@ def lines(report: facts.Report) -> Iterator[tuple[int, bytes, bool]]:
                 yield number, utf8(line), line.endswith(b"\n")
 
 
-def rows(
-    report: facts.Report, decoder: msgspec.json.Decoder[Kind], skip: Callable[[Skipped], None]
-) -> Iterator[Kind]:
+def rows(report: facts.Report, decoder: msgspec.json.Decoder[Kind], skip: Callable[[Skipped], None]) -> Iterator[Kind]:
     """Yield the elements of a JSON list, or of one JSON value per line, or the one value there is.
 
     One value per line is streamed. A broken line is skipped with its reason; a broken last line

@@ -70,11 +70,7 @@ class Reading:
             yield self._finding(where, fields, targets[0].key)
             return
         for sighting in targets:  # a row with addresses on several hosts is a finding on each
-            own = [
-                url
-                for url in values.urls(fields["url"])
-                if _naming.split_url(url)[0].lower() == sighting.name
-            ]
+            own = [url for url in values.urls(fields["url"]) if _naming.split_url(url)[0].lower() == sighting.name]
             yield self._finding(where, {**fields, "url": own}, sighting.key)
 
     def _fields(self, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,11 +100,7 @@ class Reading:
 
     def _targets(self, fields: dict[str, Any]) -> list[Sighting]:
         known = tuple(
-            [
-                (name, value if type(value) is str else repr(value))
-                for name, value in fields.items()
-                if name in ABOUT
-            ]
+            [(name, value if type(value) is str else repr(value)) for name, value in fields.items() if name in ABOUT]
         )
         held = self._assets.get(known)
         if held is not None:
@@ -119,10 +111,7 @@ class Reading:
         else:
             urls = values.urls(fields.get("url"))
             hosts = dict.fromkeys(host for url in urls if (host := _naming.split_url(url)[0].lower()))
-            found = [
-                values.sighting(fields, _naming.host_identifiers(host) or (("artifact", host),))
-                for host in hosts
-            ]
+            found = [values.sighting(fields, _naming.host_identifiers(host) or (("artifact", host),)) for host in hosts]
         if not found:
             name = self._subject or "an asset that the report does not name"
             found = [

@@ -13,9 +13,7 @@ from foreshore.discovery.readers._generic_columns import fold
 from foreshore.facts import AssetKind, ExposureKind, Proof, Sighting, Word
 
 _WORDS: dict[str, Word] = {
-    **dict.fromkeys(
-        ("fixed", "closed", "resolved", "mitigated", "remediated", "patched", "done", "solved"), "fixed"
-    ),
+    **dict.fromkeys(("fixed", "closed", "resolved", "mitigated", "remediated", "patched", "done", "solved"), "fixed"),
     **dict.fromkeys(("falsepositive", "false", "fp", "notanissue"), "false_positive"),
     **dict.fromkeys(("accepted", "riskaccepted", "acceptedrisk", "exception", "wontfix"), "accepted"),
     **dict.fromkeys(("suppressed", "ignored", "muted", "outofscope", "inactive", "duplicate"), "suppressed"),
@@ -38,9 +36,7 @@ def time(value: str) -> tuple[datetime | None, bool]:
         return None, True
     day, month = (first, second) if first > 12 or "." in value else (second, first)
     try:
-        return datetime(
-            year, month, day, int(found[4] or 0), int(found[5] or 0), int(found[6] or 0), tzinfo=UTC
-        ), False
+        return datetime(year, month, day, int(found[4] or 0), int(found[5] or 0), int(found[6] or 0), tzinfo=UTC), False
     except ValueError:
         return None, False
 
@@ -54,9 +50,7 @@ def weaknesses(value: Any) -> tuple[str, ...]:
     if type(value) is str and value.startswith("CVE-") and value[4:].replace("-", "").isdigit():
         return (value,)
     texts = [
-        _naming.text(one.get("id") or one.get("vulnerability_id"))
-        if isinstance(one, dict)
-        else _naming.text(one)
+        _naming.text(one.get("id") or one.get("vulnerability_id")) if isinstance(one, dict) else _naming.text(one)
         for one in listed(value)
     ]
     return _naming.public_ids(*texts) or tuple(
@@ -68,11 +62,7 @@ def urls(value: Any) -> tuple[str, ...]:
     if value is None:
         return ()
     if type(value) is str:
-        return (
-            (value.strip(),)
-            if "," not in value and " " not in value
-            else tuple(re.split(r"[,\s]+", value.strip()))
-        )
+        return (value.strip(),) if "," not in value and " " not in value else tuple(re.split(r"[,\s]+", value.strip()))
     found = []
     for one in listed(value):
         if isinstance(one, dict):
@@ -138,13 +128,7 @@ def sighting(fields: dict[str, Any], identifiers: tuple[tuple[str, str], ...]) -
         identifiers=identifiers,
         os=_naming.text(fields.get("os")),
         owner=_naming.text(fields.get("owner")),
-        internet="unknown"
-        if internet is None
-        else "yes"
-        if true(internet)
-        else "no"
-        if false(internet)
-        else "unknown",
+        internet="unknown" if internet is None else "yes" if true(internet) else "no" if false(internet) else "unknown",
         tags=tags(fields.get("asset_tags")),
     )
 
@@ -168,15 +152,11 @@ def word(fields: Mapping[str, Any]) -> Word:
 
 
 def true(value: object) -> bool:
-    return value is True or (
-        isinstance(value, (str, int)) and str(value).strip().lower() in ("true", "yes", "y", "1")
-    )
+    return value is True or (isinstance(value, (str, int)) and str(value).strip().lower() in ("true", "yes", "y", "1"))
 
 
 def false(value: object) -> bool:
-    return value is False or (
-        isinstance(value, (str, int)) and str(value).strip().lower() in ("false", "no", "n", "0")
-    )
+    return value is False or (isinstance(value, (str, int)) and str(value).strip().lower() in ("false", "no", "n", "0"))
 
 
 def one_of(value: object, allowed: frozenset[str], otherwise: str) -> str:

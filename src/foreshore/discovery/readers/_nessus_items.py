@@ -62,9 +62,7 @@ class Items:
         if not output:
             return Finding(asset=asset, port=number, protocol=protocol, observed_at=at, **static)
         family = get("pluginFamily", "")
-        return with_output(
-            output.strip(), static, asset=asset, port=number, protocol=protocol, at=at, family=family
-        )
+        return with_output(output.strip(), static, asset=asset, port=number, protocol=protocol, at=at, family=family)
 
     def _compliance(self, item: etree._Element, asset: str, at: datetime | None) -> Finding | Skipped:
         values = {str(child.tag).removeprefix(_CM): (child.text or "").strip() for child in item}
@@ -134,9 +132,7 @@ def _static(item: etree._Element) -> dict[str, Any]:
     severity = _severity(item.get("severity"), one.get("risk_factor", ""))
     title = item.get("pluginName") or one.get("plugin_name", "")
     weaknesses = tuple(dict.fromkeys(cve.upper() for cve in many["cve"] if cve))
-    component, component_name, _version = hosts.best_cpe(
-        line for cpe in many["cpe"] for line in cpe.split("\n")
-    )
+    component, component_name, _version = hosts.best_cpe(line for cpe in many["cpe"] for line in cpe.split("\n"))
     score, vector = _cvss(one)
     return {
         "rule": item.get("pluginID", ""),
@@ -154,9 +150,7 @@ def _static(item: etree._Element) -> dict[str, Any]:
         "proof": proof_of(one),
         "description": one.get("description", ""),
         "solution": "" if one.get("solution", "").lower() == "n/a" else one.get("solution", ""),
-        "references": tuple(
-            line.strip() for text in many["see_also"] for line in text.split("\n") if line.strip()
-        ),
+        "references": tuple(line.strip() for text in many["see_also"] for line in text.split("\n") if line.strip()),
     }
 
 

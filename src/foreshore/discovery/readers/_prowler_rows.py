@@ -102,9 +102,7 @@ def _of_csv(where: str, cells: Mapping[str, str]) -> Row:
         type=cell("resource_type"),
         service=cell("service_name"),
         region=cell("region", "location"),
-        account=cell(
-            "account_uid", "account_id", "subscription_id", "subscription", "project_id", "tenant_id"
-        ),
+        account=cell("account_uid", "account_id", "subscription_id", "subscription", "project_id", "tenant_id"),
         account_name=cell("account_name"),
         tags=_pairs(cell("resource_tags")),
         categories=_words(cell("categories")),
@@ -256,11 +254,7 @@ def _stamp(one: Mapping[str, Any], info: Mapping[str, Any]) -> str:
 
 
 def _provider(resource: Mapping[str, Any]) -> str:
-    return (
-        "kubernetes"
-        if "namespace" in resource or "Kubernetes" in _naming.text(resource.get("type"))
-        else "cloud"
-    )
+    return "kubernetes" if "namespace" in resource or "Kubernetes" in _naming.text(resource.get("type")) else "cloud"
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -83,9 +83,7 @@ def proof_of(kind: str, category: str, tracking: str) -> Proof:
     if is_potential(kind):
         return "banner"
     agent = "agent" in tracking.lower() or tracking.lower() == "qualys"
-    local = (
-        category.lower() in ("local", "windows", "security policy") or "security advisor" in category.lower()
-    )
+    local = category.lower() in ("local", "windows", "security policy") or "security advisor" in category.lower()
     return "package" if agent or local else "unknown"
 
 

@@ -93,9 +93,7 @@ _NO_PACKAGE = ("", "", "")
 _PACKAGE_LINES = re.compile(r"^(Package|Version|Fix Version): (.*)$", re.MULTILINE)
 _ARGUMENT = re.compile(r"\{(\d+)\}")
 _CWE_TAG = re.compile(r"cwe[-:/ ]*0*(\d+)", re.IGNORECASE)
-_INFRASTRUCTURE = re.compile(
-    r"checkov|tfsec|kics|terrascan|kube|dockle|hadolint|conftest|cfn|prowler", re.IGNORECASE
-)
+_INFRASTRUCTURE = re.compile(r"checkov|tfsec|kics|terrascan|kube|dockle|hadolint|conftest|cfn|prowler", re.IGNORECASE)
 
 
 def digest(text: str) -> str:
@@ -120,9 +118,7 @@ class Rules:
     def __init__(self, tool: Tool | None) -> None:
         driver = (tool.driver if tool is not None else None) or _Component()
         self.tool = _naming.text(driver.name)
-        self.globals = {
-            name: _naming.text(one.text) for name, one in (driver.globalMessageStrings or {}).items()
-        }
+        self.globals = {name: _naming.text(one.text) for name, one in (driver.globalMessageStrings or {}).items()}
         self._listed: list[_Rule] = list(each(_DECODER, driver.rules, "rules", lambda _skipped: None))
         whole = len(self._listed) == len(driver.rules or ())
         self._by_number = self._listed if whole else []
@@ -159,9 +155,7 @@ class Rules:
         if message.arguments and "{" in found:
             values = [_naming.text(one) for one in message.arguments]
             found = _ARGUMENT.sub(
-                lambda place: (
-                    values[int(place[1])] if len(place[1]) < 4 and int(place[1]) < len(values) else place[0]
-                ),
+                lambda place: values[int(place[1])] if len(place[1]) < 4 and int(place[1]) < len(values) else place[0],
                 found,
             )
         return found or _naming.text(message.markdown) or rule.description or rule.title
@@ -215,9 +209,7 @@ def _package(help_text: str) -> tuple[str, str, str]:
 
 def _cwes(listed: _Rule, words: tuple[str, ...], properties: dict[str, Any]) -> tuple[int, ...]:
     targets = [
-        _naming.text(one.target.id)
-        for one in listed.relationships or ()
-        if one.target is not None and one.target.id
+        _naming.text(one.target.id) for one in listed.relationships or () if one.target is not None and one.target.id
     ]
     stated = properties.get("cwe")
     texts = [*words, *targets, *(stated if isinstance(stated, list) else [stated])]

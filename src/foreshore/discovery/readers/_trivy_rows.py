@@ -295,9 +295,7 @@ def _modified(asset: str, target: str, kind: str, changed: _Modified, lists: boo
         return
     status = _naming.text(changed.Status)
     found = _vulnerability(asset, target, kind, row, lists)
-    evidence = ": ".join(
-        part for part in (_naming.text(changed.Source), _naming.text(changed.Statement)) if part
-    )
+    evidence = ": ".join(part for part in (_naming.text(changed.Source), _naming.text(changed.Statement)) if part)
     yield msgspec.structs.replace(
         found,
         word=_VEX_WORDS.get(status, "suppressed"),

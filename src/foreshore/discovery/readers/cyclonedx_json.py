@@ -146,9 +146,7 @@ class CycloneDxJson:
         metadata = _metadata(document.metadata, skipped)
         vulnerabilities = [
             _vulnerability(one)
-            for one in _decoding.each(
-                _VULNERABILITY, document.vulnerabilities, "vulnerabilities", skipped.append
-            )
+            for one in _decoding.each(_VULNERABILITY, document.vulnerabilities, "vulnerabilities", skipped.append)
         ]
         subject = _component(metadata.component) if metadata.component is not None else None
         if subject is not None and subject.ref:
@@ -168,9 +166,7 @@ class CycloneDxJson:
         yield from skipped
 
 
-def _collect(
-    raws: list[msgspec.Raw] | None, found: dict[str, Component], where: str, skipped: list[Skipped]
-) -> int:
+def _collect(raws: list[msgspec.Raw] | None, found: dict[str, Component], where: str, skipped: list[Skipped]) -> int:
     """Put components by their reference into `found`, nested ones too; return how many there are."""
     waiting = [(where, raws)]
     count = 0
@@ -248,9 +244,7 @@ def _fixed(row: _Vulnerability) -> str:
         for one in affected.versions or ()
         if one.status == "unaffected" and one.version
     ]
-    versions += [
-        _naming.text(one.value) for one in row.properties or () if one.name == "grype:fixed_versions"
-    ]
+    versions += [_naming.text(one.value) for one in row.properties or () if one.name == "grype:fixed_versions"]
     return ", ".join(dict.fromkeys(version for version in versions if version))
 
 

@@ -149,11 +149,8 @@ def _vulnerability(element: _Element) -> Vulnerability:
         aliases=tuple(_texts(element, "references/reference/id")),
         ratings=tuple(_rating(one) for one in element.iterfind("{*}ratings/{*}rating")),
         cwes=_naming.cwes(_texts(element, "cwes/cwe")),
-        description="\n".join(
-            part for part in (_text(element, "description"), _text(element, "detail")) if part
-        ),
-        recommendation=_text(element, "recommendation")
-        or "\n".join(_texts(element, "recommendations/recommendation")),
+        description="\n".join(part for part in (_text(element, "description"), _text(element, "detail")) if part),
+        recommendation=_text(element, "recommendation") or "\n".join(_texts(element, "recommendations/recommendation")),
         references=tuple(dict.fromkeys(urls)),
         state=_text(element, "analysis/state"),
         justification=_text(element, "analysis/justification"),

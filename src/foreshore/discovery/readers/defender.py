@@ -24,9 +24,7 @@ _VULNERABILITY = re.compile(r'"cveId"\s*:', re.IGNORECASE)
 _PRODUCT = re.compile(r'"(machineId|deviceId|productVendor|softwareVendor)"\s*:', re.IGNORECASE)
 _MACHINE = re.compile(r'"(computerDnsName|aadDeviceId|onboardingStatus|isAadJoined)"\s*:')
 _MACHINE_ALSO = re.compile(r'"(osPlatform|healthStatus|lastIpAddress|agentVersion)"\s*:')
-_SERVICE = re.compile(
-    r'"@odata\.context"\s*:\s*"[^"]*(securitycenter|security\.microsoft|WindowsDefenderATP)', re.I
-)
+_SERVICE = re.compile(r'"@odata\.context"\s*:\s*"[^"]*(securitycenter|security\.microsoft|WindowsDefenderATP)', re.I)
 _ADDRESS = re.compile(r"ipAddress=([^;}]*)")
 _MAC = re.compile(r"macAddress=([^;}]*)")
 
@@ -35,9 +33,7 @@ class _Document(msgspec.Struct, gc=False):
     value: list[msgspec.Raw] | None = None
 
 
-_DECODER: msgspec.json.Decoder[_Document | list[msgspec.Raw]] = msgspec.json.Decoder(
-    _Document | list[msgspec.Raw]
-)
+_DECODER: msgspec.json.Decoder[_Document | list[msgspec.Raw]] = msgspec.json.Decoder(_Document | list[msgspec.Raw])
 _ROW: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
 
 # Names of the same thing in the interface, the exports, advanced hunting and the portal, folded.
@@ -246,12 +242,7 @@ def _addresses(values: Any) -> tuple[list[str], list[str]]:
         else:
             continue
         address = _naming.address(_naming.text(ip))
-        if (
-            up == "Down"
-            or not address
-            or address.startswith(("127.", "169.254.", "fe80:"))
-            or address == "::1"
-        ):
+        if up == "Down" or not address or address.startswith(("127.", "169.254.", "fe80:")) or address == "::1":
             continue
         addresses.append(address)
         digits = re.sub(r"[^0-9a-f]", "", _naming.text(mac).lower())

@@ -74,9 +74,7 @@ class GenericJson:
         if opening.startswith("{") and found is not None and _at_top(opening[: found.start()]):
             document = _decoding.whole(report, _DECODER)
             if document.findings is None:
-                raise BadReport(
-                    "has no list of findings", where=report.name, hint="an object with a list `findings`"
-                )
+                raise BadReport("has no list of findings", where=report.name, hint="an object with a list `findings`")
             yield _run(document)
             if not document.findings:
                 skipped.append(_NOTHING)

@@ -219,9 +219,7 @@ def _finding(asset: str, match: _Match, word: Word, extra: tuple[str, ...]) -> F
     said, artifact = match.vulnerability, match.artifact
     related = match.relatedVulnerabilities or []
     rule = _naming.text(said.id) or "unknown"
-    component, name = _component(
-        _naming.text(artifact.purl), _naming.text(artifact.type), _naming.text(artifact.name)
-    )
+    component, name = _component(_naming.text(artifact.purl), _naming.text(artifact.type), _naming.text(artifact.name))
     vector, score = _cvss([said, *related])
     fixed, state = _fix(said)
     cwes = said.cwes or next((one.cwes for one in related if one.cwes), None)
@@ -280,9 +278,7 @@ def _fix(said: _Vulnerability) -> tuple[str, str]:
 
 
 def _epss(places: list[_Vulnerability]) -> float | None:
-    values = [
-        value for one in places for row in one.epss or () if (value := _naming.number(row.epss)) is not None
-    ]
+    values = [value for one in places for row in one.epss or () if (value := _naming.number(row.epss)) is not None]
     return max(values, default=None)
 
 
@@ -308,9 +304,7 @@ def _references(said: _Vulnerability) -> tuple[str, ...]:
 
 def _ignored(asset: str, match: _Match) -> Finding:
     """A match that a rule of the user or a VEX file took out of the report, kept with that word."""
-    status = next(
-        (_naming.text(one.vex_status) for one in match.appliedIgnoreRules or () if one.vex_status), ""
-    )
+    status = next((_naming.text(one.vex_status) for one in match.appliedIgnoreRules or () if one.vex_status), "")
     word: Word = {"fixed": "fixed", "not_affected": "suppressed"}.get(status, "suppressed")  # type: ignore[assignment]
     return _finding(asset, match, word, (f"vex={status}",) if status else ("ignored",))
 

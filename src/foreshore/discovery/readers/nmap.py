@@ -148,8 +148,7 @@ def _port(element: etree._Element, asset: str, at: datetime | None) -> Iterator[
         product=told.get("product", ""),
         version=told.get("version", ""),
         cpe=cpe[0],
-        tls=told.get("tunnel") == "ssl"
-        or told.get("name") in ("https", "imaps", "pop3s", "ldapssl", "smtps"),
+        tls=told.get("tunnel") == "ssl" or told.get("name") in ("https", "imaps", "pop3s", "ldapssl", "smtps"),
         observed_at=at,
     )
     for script in element.iterfind("script"):

@@ -18,12 +18,8 @@ from foreshore.facts import ExposureKind, Finding, PortSeen, Proof, Record, RunS
 _MARKERS = re.compile(r'"(template-id|templateID|template-path|template-url)"\s*:')
 _ALSO = re.compile(r'"(matched-at|matched|matcher-status|matcher-name|host|info)"\s*:')
 # Templates that only recognise a product, a page or a version: the match proves no weakness.
-_RECOGNISES = frozenset(
-    {"tech", "detect", "detection", "discovery", "favicon", "waf", "fingerprint", "version"}
-)
-_CONFIGURES = frozenset(
-    {"misconfig", "misconfiguration", "exposure", "exposed", "headers", "ssl", "tls", "config"}
-)
+_RECOGNISES = frozenset({"tech", "detect", "detection", "discovery", "favicon", "waf", "fingerprint", "version"})
+_CONFIGURES = frozenset({"misconfig", "misconfiguration", "exposure", "exposed", "headers", "ssl", "tls", "config"})
 _LONGEST_EVIDENCE = 2000
 
 
@@ -204,18 +200,14 @@ def _run(first: _Result) -> RunSeen:
 
 def _sighting(where: str, ip: str, seen_at: Any) -> Sighting:
     host = _naming.split_url(where)[0] or where
-    identifiers = dict.fromkeys(
-        _naming.host_identifiers(host) + _naming.host_identifiers(_naming.address(ip))
-    )
+    identifiers = dict.fromkeys(_naming.host_identifiers(host) + _naming.host_identifiers(_naming.address(ip)))
     key = " ".join(value for _, value in identifiers) or where
     return Sighting(key=key, name=host.lower(), identifiers=tuple(identifiers), observed_at=seen_at)
 
 
 def _port(one: _Result, matched: str, where: str) -> int:
     return (
-        _naming.split_url(matched)[1]
-        or _naming.port(one.port)
-        or _naming.split_url(_naming.text(one.url) or where)[1]
+        _naming.split_url(matched)[1] or _naming.port(one.port) or _naming.split_url(_naming.text(one.url) or where)[1]
     )
 
 

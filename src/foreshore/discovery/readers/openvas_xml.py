@@ -222,9 +222,7 @@ def _tags(nvt: etree._Element | None) -> dict[str, str]:
     return dict(part.split("=", 1) for part in text.split("|") if "=" in part)
 
 
-def _finding(
-    element: etree._Element, asset: str, port: int, protocol: str, at: datetime | None
-) -> facts.Finding:
+def _finding(element: etree._Element, asset: str, port: int, protocol: str, at: datetime | None) -> facts.Finding:
     nvt = element.find("nvt")
     tags = _tags(nvt)
     refs = [] if nvt is None else [(r.get("type", ""), r.get("id", "")) for r in nvt.iterfind("refs/ref")]

@@ -71,11 +71,7 @@ def _run(rows: list[Row]) -> RunSeen:
 def _key(row: Row) -> str:
     if row.resource.startswith("arn:"):
         return row.resource
-    return (
-        f"{row.provider}:{row.account}:{row.resource}"
-        if row.resource
-        else f"{row.provider} account {row.account}"
-    )
+    return f"{row.provider}:{row.account}:{row.resource}" if row.resource else f"{row.provider} account {row.account}"
 
 
 def _sightings(rows: list[Row]) -> Iterator[Sighting]:
@@ -147,9 +143,7 @@ def _of(row: Row) -> Iterator[Record]:
     if row.status == "FAIL":
         yield _finding(row)
     elif row.status == "MANUAL":
-        yield msgspec.structs.replace(
-            _finding(row), kind="observation", severity="info", tags=("manual check",)
-        )
+        yield msgspec.structs.replace(_finding(row), kind="observation", severity="info", tags=("manual check",))
     elif row.status != "PASS":
         yield Skipped(
             row.where,

@@ -39,9 +39,7 @@ class QualysScan:
         begun = False
         for _event, element in xmlstream.elements(report, ("HEADER", "IP", "ERROR")):
             if element.tag == "HEADER":
-                header = {
-                    one.get("value", ""): (one.text or "").strip() for one in element.iterchildren("KEY")
-                }
+                header = {one.get("value", ""): (one.text or "").strip() for one in element.iterchildren("KEY")}
             elif not begun:
                 begun = True
                 at = hosts.when(header.get("DATE"))
@@ -60,12 +58,8 @@ PLUGIN = QualysScan()
 def _run(header: dict[str, str]) -> facts.RunSeen:
     text = header.get("DATE", "")
     at, assumed = hosts.moment(text)
-    settings = tuple(
-        (name.lower(), header[name]) for name in ("TITLE", "TARGET", "STATUS") if header.get(name)
-    )
-    return facts.RunSeen(
-        tool="Qualys", observed_at=at, observed_text=text, zone_assumed=assumed, settings=settings
-    )
+    settings = tuple((name.lower(), header[name]) for name in ("TITLE", "TARGET", "STATUS") if header.get(name))
+    return facts.RunSeen(tool="Qualys", observed_at=at, observed_text=text, zone_assumed=assumed, settings=settings)
 
 
 def _host(element: etree._Element, at: datetime | None) -> Iterator[facts.Record]:
@@ -106,9 +100,7 @@ def _item(
     for number, service in qualys.listed_ports(result) if listed else ports:
         if (number, listed or protocol) not in seen:
             seen.add((number, listed or protocol))
-            yield facts.PortSeen(
-                asset=asset, port=number, protocol=listed or protocol, service=service, observed_at=at
-            )
+            yield facts.PortSeen(asset=asset, port=number, protocol=listed or protocol, service=service, observed_at=at)
     listed_ids = (text(one, "ID") for one in item.iter("CVE_ID"))
     weaknesses = naming.public_ids(*listed_ids) or naming.public_ids(item.get("cveid", ""))
     vendor = [(text(one, "ID"), text(one, "URL")) for one in item.iter("VENDOR_REFERENCE")]

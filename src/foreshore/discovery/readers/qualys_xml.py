@@ -51,9 +51,7 @@ def _glossary(report: facts.Report) -> tuple[dict[str, Check], str, str]:
     """(checks by number, when the report was made, its template): they stand before and after the hosts."""
     checks: dict[str, Check] = {}
     made = template = ""
-    for _event, element in xmlstream.elements(
-        report, ("VULN_DETAILS", "GENERATION_DATETIME", "TEMPLATE", "HOST")
-    ):
+    for _event, element in xmlstream.elements(report, ("VULN_DETAILS", "GENERATION_DATETIME", "TEMPLATE", "HOST")):
         if element.tag == "VULN_DETAILS":
             checks[xmlstream.text_of(element, "QID")] = _check(element)
         elif element.tag == "GENERATION_DATETIME":

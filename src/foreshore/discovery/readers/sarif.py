@@ -22,9 +22,7 @@ _RUNS = re.compile(r'"runs"\s*:\s*\[')
 _MARKERS = re.compile(r'"(driver|ruleId|physicalLocation)"\s*:|sarif', re.IGNORECASE)
 _LEVELS: dict[str, Severity] = {"error": "high", "warning": "medium", "note": "info", "none": "info"}
 _PACKAGE_LINES = re.compile(r"^(Package|Installed Version|Fixed Version): (.*)$", re.MULTILINE)
-_SECRET_TOOLS = re.compile(
-    r"gitleaks|trufflehog|detect-secrets|ggshield|gitguardian|whispers|noseyparker", re.I
-)
+_SECRET_TOOLS = re.compile(r"gitleaks|trufflehog|detect-secrets|ggshield|gitguardian|whispers|noseyparker", re.I)
 _LONGEST_TITLE = 160
 
 
@@ -154,9 +152,7 @@ class Sarif:
         version = _naming.text(document.version)
         if document.runs is None or version.startswith("1."):
             raise BadReport(
-                f"is SARIF {version}, which is too old"
-                if document.runs is not None
-                else "has no list of runs",
+                f"is SARIF {version}, which is too old" if document.runs is not None else "has no list of runs",
                 where=report.name,
                 hint="export SARIF 2.1.0",
             )
@@ -216,9 +212,7 @@ def _sighting(run: _Run) -> Sighting:
     for place in run.versionControlProvenance or ():
         if url := _naming.text(place.repositoryUri).strip():
             plain = url.removesuffix("/").removesuffix(".git")
-            attributes = [
-                (name, text) for name in ("branch",) if (text := _naming.text(getattr(place, name)))
-            ]
+            attributes = [(name, text) for name in ("branch",) if (text := _naming.text(getattr(place, name)))]
             return Sighting(
                 key=f"repository {plain.lower()}",
                 name=plain.rpartition("://")[2],

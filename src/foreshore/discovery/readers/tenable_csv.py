@@ -172,12 +172,7 @@ def _sighting(values: Values, key: str, at: datetime | None) -> facts.Sighting:
         hosts.named("fqdn", place),
         hosts.named("hostname", values["hostname"]),
         hosts.named("netbios", values["netbios"]),
-        (
-            one
-            for text in (values["ip"], values["ipv6"])
-            for part in text.split(",")
-            for one in hosts.named("ip", part)
-        ),
+        (one for text in (values["ip"], values["ipv6"]) for part in text.split(",") for one in hosts.named("ip", part)),
     )
     return facts.Sighting(
         key=key,

@@ -71,9 +71,7 @@ class _Document(msgspec.Struct, gc=False):
     Misconfigurations: list[msgspec.Raw] | None = None
 
 
-_DECODER: msgspec.json.Decoder[_Document | list[msgspec.Raw]] = msgspec.json.Decoder(
-    _Document | list[msgspec.Raw]
-)
+_DECODER: msgspec.json.Decoder[_Document | list[msgspec.Raw]] = msgspec.json.Decoder(_Document | list[msgspec.Raw])
 _RESOURCE: msgspec.json.Decoder[_Resource] = msgspec.json.Decoder(_Resource)
 _IMAGE_TYPES = ("container_image", "vm")
 
@@ -101,11 +99,7 @@ class Trivy:
             yield from _results(document, _legacy_asset, "element ")
             return
         yield _run(document)
-        if (
-            document.ClusterName is not None
-            or document.Resources is not None
-            or document.Findings is not None
-        ):
+        if document.ClusterName is not None or document.Resources is not None or document.Findings is not None:
             yield from _Cluster(document).records()
             return
         if document.ArtifactName is None and document.Results is None:

@@ -82,9 +82,7 @@ class _Object(msgspec.Struct, gc=False):
     items: list[msgspec.Raw] | None = None
 
 
-_DECODER: msgspec.json.Decoder[_Object | list[msgspec.Raw]] = msgspec.json.Decoder(
-    _Object | list[msgspec.Raw]
-)
+_DECODER: msgspec.json.Decoder[_Object | list[msgspec.Raw]] = msgspec.json.Decoder(_Object | list[msgspec.Raw])
 _OBJECT: msgspec.json.Decoder[_Object] = msgspec.json.Decoder(_Object)
 _VULNERABILITY: msgspec.json.Decoder[_Vulnerability] = msgspec.json.Decoder(_Vulnerability)
 _CHECK: msgspec.json.Decoder[_Check] = msgspec.json.Decoder(_Check)
@@ -184,9 +182,7 @@ def _workload(metadata: _Metadata) -> Sighting:
         name=path,
         kind="cloud_resource",
         identifiers=(("artifact", identity),),
-        attributes=tuple(
-            (name, text) for name, text in (("namespace", parts[0]), ("resource_type", parts[1])) if text
-        ),
+        attributes=tuple((name, text) for name, text in (("namespace", parts[0]), ("resource_type", parts[1])) if text),
         authenticated=True,
     )
 

@@ -166,8 +166,7 @@ def _alert(element: _Element) -> Alert:
             values[child.tag] = child.text
         elif child.tag == "instances":
             values["instances"] = [
-                Instance(**{str(one.tag): one.text for one in place if one.tag in _INSTANCE_FIELDS})
-                for place in child
+                Instance(**{str(one.tag): one.text for one in place if one.tag in _INSTANCE_FIELDS}) for place in child
             ]
     return Alert(**values)
 
@@ -177,18 +176,10 @@ def _alert(element: _Element) -> Alert:
 
 def _of_json(report: facts.Report) -> Iterator[Record]:
     document = _decoding.whole(report, _DECODER)
-    yield _run(
-        _naming.text(document.version), _naming.text(document.created) or _naming.text(document.generated)
-    )
+    yield _run(_naming.text(document.version), _naming.text(document.created) or _naming.text(document.generated))
     sites = _Sites()
     skipped: list[Skipped] = []
-    raws = (
-        document.site
-        if isinstance(document.site, list)
-        else [document.site]
-        if document.site is not None
-        else []
-    )
+    raws = document.site if isinstance(document.site, list) else [document.site] if document.site is not None else []
     for number, site in enumerate(_decoding.each(_SITE, raws, "site", skipped.append)):
         yield from sites.site(
             _naming.text(site.host), _naming.text(site.port), _naming.text(site.ssl), _naming.text(site.name)
@@ -245,9 +236,7 @@ class _Sites:
         self.asset = host
         if host not in self.said:
             self.said.add(host)
-            yield Sighting(
-                key=host, name=host, identifiers=_naming.host_identifiers(host) or (("artifact", host),)
-            )
+            yield Sighting(key=host, name=host, identifiers=_naming.host_identifiers(host) or (("artifact", host),))
         if self.port and (host, self.port) not in self.said:
             self.said.add((host, self.port))
             secure = tls.lower() == "true"
@@ -268,9 +257,7 @@ def _finding(asset: str, port: int, rule: str, alert: Alert) -> Finding:
     other = _naming.text(alert.otherinfo)
     plugin = _naming.text(alert.pluginid).strip()
     weaknesses = (
-        _naming.public_ids(other, *(_naming.text(one.evidence) for one in places))
-        if plugin in _SCRIPTS
-        else ()
+        _naming.public_ids(other, *(_naming.text(one.evidence) for one in places)) if plugin in _SCRIPTS else ()
     )
     severity = _RISKS.get(_naming.text(alert.riskcode).strip(), "info")
     active = any(one.attack for one in places)

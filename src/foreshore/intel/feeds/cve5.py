@@ -72,9 +72,7 @@ def _provider(container: dict[str, Any]) -> str:
     return "cisa-adp" if about.get("orgId") == _CISA else f"adp:{about.get('shortName', '')}"
 
 
-def _container(
-    container: dict[str, Any], name: str, rows: Rows, updated: datetime | None, source: str
-) -> None:
+def _container(container: dict[str, Any], name: str, rows: Rows, updated: datetime | None, source: str) -> None:
     about = container.get("providerMetadata")
     when = (moment(about.get("dateUpdated")) if isinstance(about, dict) else None) or updated
     for metric in container.get("metrics") or ():

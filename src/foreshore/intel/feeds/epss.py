@@ -79,9 +79,7 @@ def _day(table: pa.Table, first: re.Match[bytes], where: str) -> Iterator[pa.Tab
     if date is None:
         raise BadFeed("its date cannot be read", where=where)
     size = len(table)
-    yield _signals(
-        table, pa.repeat(pa.scalar(model), size), pa.repeat(pa.scalar(date, pa.timestamp("us")), size)
-    )
+    yield _signals(table, pa.repeat(pa.scalar(model), size), pa.repeat(pa.scalar(date, pa.timestamp("us")), size))
     yield _marker(date, model)
 
 

@@ -23,9 +23,7 @@ _NO_EXPLOIT = ("auxiliary/scanner/", "auxiliary/fuzzers/", "auxiliary/dos/", "po
 class Metasploit:
     """Metasploit: a module that anyone can run, so the exploit counts as weaponized."""
 
-    url: str = (
-        "https://raw.githubusercontent.com/rapid7/metasploit-framework/master/db/modules_metadata_base.json"
-    )
+    url: str = "https://raw.githubusercontent.com/rapid7/metasploit-framework/master/db/modules_metadata_base.json"
     complete: tuple[str, ...] = ()
     grouped: bool = False
 

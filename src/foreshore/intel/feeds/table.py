@@ -70,9 +70,7 @@ def _line(line: dict[str, str], rows: Rows, wanted: Wanted, where: str) -> None:
     rows.date(when)
     # A team may speak of names that are no CVEs; they are few, and kept whether present or not.
     if wanted is None or weakness in wanted or not CVE.match(weakness):
-        rows.add(
-            weakness, kind, when, value=value, text=line["text"], model=line["model"], source=line["source"]
-        )
+        rows.add(weakness, kind, when, value=value, text=line["text"], model=line["model"], source=line["source"])
 
 
 PLUGIN = Table()
