@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -53,8 +54,8 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, dic
                    "foreshore.discovery.xmlstream", "foreshore.discovery.importing", "foreshore.keys",
                    "foreshore.facts", "foreshore.discovery.weakness", "foreshore.discovery.place",
                    "foreshore.discovery.identity")  # fmt: skip
-        imported = calls_of(lambda: taking.take(workspace, [folder / "report.nessus"]), outside=rowwise)
-        cycled = calls_of(lambda: running.run(workspace))
+        imported = calls_of(partial(taking.take, workspace, [folder / "report.nessus"]), outside=rowwise)
+        cycled = calls_of(partial(running.run, workspace))
         found[size] = {"import": imported, "cycle": cycled}
     patch.undo()
     return found

@@ -76,14 +76,15 @@ class Replay:
         local = worlds.part.local[worlds.targets]
         there = np.flatnonzero(local >= 0)
         asked = cur[local[there]]
-        there, asked = there[asked > 0].astype(np.int32), asked[asked > 0]
+        there, asked = there[asked > 0], asked[asked > 0]
+        rows: Ints = np.asarray(there, np.int32)
         if not there.size:
-            return _Kept(None, asked, there, there, asked)
+            return _Kept(None, asked, rows, rows, asked)
         if self._scratch is None:
             self._scratch = proofs.scratch(worlds)
         part = proofs.live_part(worlds.steps, luck, cur, local[there], asked, *self._scratch)
         place = proofs.places(part, local[there])
-        return _Kept(part, proofs.entry(worlds, attack, part), there, place, asked)
+        return _Kept(part, proofs.entry(worlds, attack, part), rows, place, asked)
 
     def _left(self, kept: _Kept, gone: Any) -> Words:
         """Return the lanes in which each target still falls."""
