@@ -61,26 +61,26 @@ def _sarif(path: Path, findings: int) -> Path:
 
 
 def _zap(path: Path, findings: int) -> Path:
-    """One alert for each 50 places where it was found; an instance counts as a finding."""
+    """Alerts with three places each; an alert with all its places is one finding."""
     text = [
         '<?xml version="1.0"?><OWASPZAPReport version="2.14.0" generated="Mon, 6 Apr 2026 08:00:00">',
         '<site name="https://www.shop.example.com" host="www.shop.example.com" port="443" ssl="true"><alerts>',
     ]
-    for alert in range(-(-findings // PER_HOST)):
+    for alert in range(findings):
         text.append(
             f"<alertitem><pluginid>{10000 + alert}</pluginid><alertRef>{10000 + alert}</alertRef>"
             f"<alert>Header {alert} not set</alert><name>Header {alert} not set</name><riskcode>2</riskcode>"
             "<confidence>2</confidence><riskdesc>Medium (Medium)</riskdesc><confidencedesc>Medium</confidencedesc>"
             "<desc>&lt;p&gt;A header that protects visitors is missing.&lt;/p&gt;</desc><instances>"
         )
-        for place in range(min(PER_HOST, findings - alert * PER_HOST)):
+        for place in range(3):
             text.append(
                 f"<instance><uri>https://www.shop.example.com/shelf/{alert}/item/{place}?page=1</uri>"
                 "<method>GET</method><param>x-frame-options</param><attack></attack><evidence></evidence>"
                 "<otherinfo></otherinfo></instance>"
             )
         text.append(
-            "</instances><count>1</count><solution>&lt;p&gt;Set the header.&lt;/p&gt;</solution>"
+            "</instances><count>3</count><solution>&lt;p&gt;Set the header.&lt;/p&gt;</solution>"
             "<otherinfo></otherinfo><reference></reference><cweid>693</cweid><wascid>15</wascid>"
             "<sourceid>3</sourceid></alertitem>"
         )

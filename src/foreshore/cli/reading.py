@@ -97,7 +97,7 @@ def moved(
     head = ("", "scanners", "ours", "what", "where", "why")
     rows = [
         ("↓" if one["direction"] == "fell" else "↑", str(one["scanner_rank"]), str(one["our_rank"]),
-         f"{one['weakness']} ({one['score']})", one["asset_name"], one["sentence"])
+         f"{one['weakness'] if one['weakness'].startswith(('CVE-', 'GHSA-')) else one['title']} ({one['score']})", one["asset_name"], one["sentence"])
         for one in found
     ]  # fmt: skip
     table(head, rows, right=(1, 2))

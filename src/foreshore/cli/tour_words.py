@@ -120,7 +120,7 @@ def services(voice: Voice, cycle: dict[str, Any]) -> None:
 def first_exposures(voice: Voice, rows: Sequence[dict[str, Any]]) -> None:
     """Show exposures with the three answers."""
     cells = [
-        (str(row["rank"]), row["id"][:13], _short(row["weakness"], 16), _short(row["asset_name"].split(".")[0], 15),
+        (str(row["rank"]), row["id"][:13], _short(row["weakness"], 16), _short(_host(row["asset_name"]), 15),
          row["reachable"], EXPLOITS.get(row["exploit"], row["exploit"]), _leads(row["leads_to"]),
          percent(row["contribution"]["mean"]))
         for row in rows
@@ -161,8 +161,8 @@ def _distinct(moved: Iterable[dict[str, Any]], most: int) -> list[dict[str, Any]
 def moved_line(one: dict[str, Any]) -> str:
     """Tell one move: the arrow, from which place to which, and why."""
     arrow = "↓" if one["direction"] == "fell" else "↑"
-    name = one["asset_name"].split(".")[0]
-    return f"{arrow} {one['weakness']} on {name}, {one['scanner_rank']:,} → {one['our_rank']:,}. {one['sentence']}"
+    name = _host(one["asset_name"])
+    return f"{arrow} {_named(one)} on {name}, {one['scanner_rank']:,} → {one['our_rank']:,}. {one['sentence']}"
 
 
 def sharper(voice: Voice, before: Picture, after: Picture) -> dict[str, Any]:
@@ -191,7 +191,7 @@ def sharper(voice: Voice, before: Picture, after: Picture) -> dict[str, Any]:
     )
     for one in fell[:2]:
         voice.tell(
-            f"↓ {one['weakness']} on {one['asset_name'].split('.')[0]}, {one['before']} → {one['after']:,}: {one['fact']}."
+            f"↓ {_named(one)} on {_host(one['asset_name'])}, {one['before']} → {one['after']:,}: {one['fact']}."
         )
     if settled:
         voice.tell(
@@ -259,7 +259,7 @@ def days_after(voice: Voice, points: dict[str, Any]) -> None:
         f"closes {filtered.get('fixed', 0)} of {filtered['open_before']:,} exposures."
     )
     for one in _both_kinds(points["claims"]):
-        name = one["asset_name"].split(".")[0]
+        name = _host(one["asset_name"])
         if one["kind"] == "fixed":
             voice.tell(
                 f"{one['weakness']} on {name} is {one['reason']}; dated at the claim, {one['happened_at']:%Y-%m-%d}."
@@ -330,6 +330,17 @@ def _leads(names: Sequence[str]) -> str:
     if not names:
         return "nothing critical"
     return _short(names[0], 22) + (f" +{len(names) - 1}" if len(names) > 1 else "")
+
+
+def _host(name: str) -> str:
+    """The first label of a host's name; of an image its last part."""
+    return name.rsplit("/", 1)[-1] if "/" in name else name.split(".")[0]
+
+
+def _named(one: dict[str, Any]) -> str:
+    """A weakness by its public name, or by its title where it has none."""
+    public = one["weakness"].startswith(("CVE-", "GHSA-"))
+    return str(one["weakness"] if public else one.get("title") or one["weakness"])
 
 
 def _short(text: str, width: int) -> str:

@@ -71,7 +71,7 @@ def hours_of(scope: facts.Scope) -> dict[str, float]:
 
 
 def _remove_alone(found: list[Action], assessed: Assessed) -> None:
-    flow = {action.key: sum(assessed.flow.get(one, 0.0) for one in action.exposures) for action in found}
+    flow = plan.flow_of(found, assessed.flow)
     before = assessed.left(())
     for action in sorted(found, key=lambda one: (-flow[one.key], one.key))[:ALONE]:
         if flow[action.key] <= 0:

@@ -49,7 +49,7 @@ def choose(
     `evaluate` gives the risk left without some exposures, `flow` each exposure's share of kept proofs.
     """
     left_hours = dict(hours or {})
-    value = {action.key: sum(flow.get(one, 0.0) for one in action.exposures) for action in actions}
+    value = flow_of(actions, flow)
     waiting = [action for action in actions if value[action.key] > 0]
     gone: list[int] = []
     before = left = evaluate(())
@@ -66,6 +66,15 @@ def choose(
         if best.team in left_hours:
             left_hours[best.team] -= best.hours
     return Plan(tuple(chosen), before, left, _bound(actions, value, before, hours or {}, most))
+
+
+def flow_of(actions: Sequence[Action], flow: Mapping[int, float]) -> dict[int, float]:
+    """Return, by key of action, the share of kept proofs that its exposures are on."""
+    on_proofs = {exposure: share for exposure, share in flow.items() if share}
+    return {
+        action.key: sum(map(on_proofs.__getitem__, filter(on_proofs.__contains__, action.exposures)))
+        for action in actions
+    }
 
 
 def _best(

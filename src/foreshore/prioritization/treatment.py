@@ -102,7 +102,7 @@ def _reason(
     elif exploit in ("none_known", "unknown"):
         why = "No working exploit is known"
     else:
-        why = f"It carries only {percent(share)} of the modelled risk"
+        why = f"It carries only {percent(share)} of the modelled risk" if share > 0 else "No simulated attack needed it"
     rest = "routine patching is enough" if treatment == "routine" else "no fix is known, so it is watched"
     return f"{why}; {rest}."
 
