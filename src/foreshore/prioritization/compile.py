@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from foreshore import keys
 from foreshore.prioritization import reach
+from foreshore.prioritization.places import Place
 from foreshore.prioritization.states import Ints, States
 from foreshore.prioritization.steps import Builder, Floats, Shared, Steps, key_of
 
@@ -107,7 +108,7 @@ def _ids(table: object, column: str) -> Ints:
     return np.asarray(table.column(column).to_numpy(), np.int64)  # type: ignore[attr-defined]
 
 
-def _sites(places: tuple[reach.Place, ...]) -> list[str]:
+def _sites(places: tuple[Place, ...]) -> list[str]:
     return sorted({place.site for place in places})
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from foreshore.prioritization.compile import GIVES
-from foreshore.prioritization.reach import INTERNET
+from foreshore.prioritization.places import INTERNET
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
