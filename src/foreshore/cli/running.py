@@ -81,6 +81,27 @@ def show_cycle(result: dict[str, Any]) -> None:
     show_treatments(result)
     typer.echo("")
     show_services(result)
+    show_limits(result)
+
+
+_FEEDS = {
+    "kev": "known exploitation",
+    "epss": "chances of exploitation",
+    "cvss": "scores",
+    "exploits": "public exploits",
+}
+
+
+def show_limits(result: dict[str, Any]) -> None:
+    """Print what the figures imply, to be held against one's own history, and what was never read."""
+    years = result["implies"]["once_in_years"]
+    if years is not None:
+        often = f"about once in {years:.0f} years" if years >= 1.5 else f"about {1 / years:.1f} times a year"
+        typer.echo(f"These figures imply that some service is hurt {often}; if your history says otherwise, change")
+        typer.echo("the attackers in scope.yaml or policy/attackers.toml.")
+    missing = [_FEEDS.get(name, name) for name in result["intelligence"]["missing"]]
+    if missing:
+        typer.echo(f"Never read, so unknown and not zero: {', '.join(missing)}. Try: foreshore intel update")
 
 
 def show_funnel(result: dict[str, Any]) -> None:

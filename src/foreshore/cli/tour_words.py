@@ -190,9 +190,7 @@ def sharper(voice: Voice, before: Picture, after: Picture) -> dict[str, Any]:
         ],
     )
     for one in fell[:2]:
-        voice.tell(
-            f"↓ {_named(one)} on {_host(one['asset_name'])}, {one['before']} → {one['after']:,}: {one['fact']}."
-        )
+        voice.tell(f"↓ {_named(one)} on {_host(one['asset_name'])}, {one['before']} → {one['after']:,}: {one['fact']}.")
     if settled:
         voice.tell(
             f"? {settled['weakness']} on {settled['asset_name'].split('.')[0]} was unknown: {settled['before']}."

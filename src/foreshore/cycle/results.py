@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foreshore import facts, keys
+from foreshore.intel.signals import feeds_at
+from foreshore.intel.update import NEEDED
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -66,6 +68,7 @@ def summary(snapshot: LakeSnapshot, assessed: Assessed, acted: Acted) -> dict[st
         "services": _services(snapshot, assessed),
         "attackers": _attackers(assessed),
         "implies": _implies(assessed),
+        "intelligence": _intelligence(snapshot),
         "unit": "share of modelled risk",
     }
 
@@ -95,6 +98,12 @@ def _services(snapshot: LakeSnapshot, assessed: Assessed) -> list[dict[str, Any]
             "possible": row["path"] > 0,
         })  # fmt: skip
     return found
+
+
+def _intelligence(snapshot: LakeSnapshot) -> dict[str, Any]:
+    """Return the date of each feed that was read, and the questions that no feed has answered yet."""
+    feeds = {row["feed"]: row["date"] for row in feeds_at(snapshot.sql, snapshot.as_of).to_pylist()}
+    return {"feeds": feeds, "missing": [need for need, ours in NEEDED.items() if not any(one in feeds for one in ours)]}
 
 
 def _implies(assessed: Assessed) -> dict[str, Any]:
