@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 FOREVER = 10_000_000  # days
 
+LONGEST_CHAIN = 32  # steps; a ring ends here
+
 # The alias of an id that is in force: the latest that was written; an id that points at itself is free again.
 LATEST = """
     SELECT a.old, arg_max(a.new, a.generation) AS new FROM {table} a {limit} GROUP BY a.old
@@ -26,7 +28,23 @@ LATEST = """
 
 
 def latest_aliases(lake: Lake, table: str, ids: pa.Table | None = None) -> pa.Table:
-    """Return (old, new) as in force; of all ids, or only of those in the column `id` of `ids`."""
+    """Return (old, new) as in force, to the ends of their chains; of all ids, or only of those in column `id` of `ids`.
+
+    A chain arises where an id that others lead to moves on later; the views of the store follow it too.
+    """
+    import pyarrow as pa
+
+    found = _latest(lake, table, ids)
+    for _ in range(LONGEST_CHAIN):
+        further = _latest(lake, table, pa.table({"id": found.column("new")})) if found.num_rows else found
+        if not further.num_rows:
+            break
+        query = "SELECT f.old, coalesce(n.new, f.new) AS new FROM found f LEFT JOIN further n ON n.old = f.new"
+        found = lake.sql(query, found=found, further=further)
+    return found
+
+
+def _latest(lake: Lake, table: str, ids: pa.Table | None) -> pa.Table:
     if ids is None:
         return lake.sql(f"FROM ({LATEST.format(table=table, limit='')}) WHERE old <> new")
     limit = "WHERE a.old IN (SELECT id FROM wanted_ids)"

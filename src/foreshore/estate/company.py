@@ -56,7 +56,7 @@ def _host(kind: Kind, number: int, seed: int) -> Host:
         site=kind.site,
         zone=kind.zone,
         ip=_address(kind, number),
-        mac=_mac(kind, draw),
+        mac=_mac(kind, number, draw),
         uuid=str(uuid.UUID(int=draw.getrandbits(128), version=4)),
         agent=f"{draw.getrandbits(160):040x}",
         os=kind.os,
@@ -74,8 +74,10 @@ def _address(kind: Kind, number: int) -> str:
     return str(network.network_address + kind.first + number)
 
 
-def _mac(kind: Kind, draw: Random) -> str:
-    tail = draw.getrandbits(24)
+def _mac(kind: Kind, number: int, draw: Random) -> str:
+    draw.getrandbits(24)  # spent, so that the machine's other numbers do not depend on how this one is made
+    place = int(ipaddress.IPv4Address(_address(kind, number))) & 0x3FFFFF
+    tail = place | (0x400000 if kind.site == "south" else 0)  # two sites use the same addresses, never the same card
     prefix = _VIRTUAL if kind.role not in ("workstation", "device", "printer") else "d4:be:d9"
     return f"{prefix}:{tail >> 16:02x}:{(tail >> 8) & 255:02x}:{tail & 255:02x}"
 
