@@ -22,7 +22,7 @@ class Windows(NamedTuple):
     """Days within which a short name or address joins; public addresses change hands rarely."""
 
     name: int = 365
-    address: int = 30
+    address: int = 45
     public_address: int = 365
 
 
