@@ -50,3 +50,24 @@ def test_a_chain_of_aliases_ends_at_an_exposure_in_force(new_world: Any) -> None
         for exposure, named in decided.items():
             assert in_force[alias.get(exposure, exposure)] == named
     assert len(decided) > 3
+
+
+FIRST_CARD, SECOND_CARD = ("mac", "00:1b:21:00:00:01"), ("mac", "00:1b:21:00:00:02")
+APART = (
+    run("agent one", host("h0", ("agent_id", "g1"), FIRST_CARD), flaw("h0", "CVE-2024-0001", ""),
+        host("h1", A, B, SECOND_CARD)),
+    run("agent two", host("h0", ("agent_id", "g2"), B), flaw("h0", "CVE-2024-0001", PACKAGE)),
+)  # fmt: skip
+BRIDGE = run("both cards", host("h1", SECOND_CARD, ("serial", "S2"), FIRST_CARD))
+LATER = run("later", host("h0", SECOND_CARD))
+
+
+def test_evidence_that_went_with_another_asset_does_not_come_back(new_world: Any) -> None:
+    """Two agents are told apart by a bridge between cards; the package belongs to the second alone, also later."""
+    world = new_world()
+    world.take(*APART)
+    for one in (BRIDGE, LATER):
+        world.take(one)
+        held = {(frozenset(run for run, _name in key[0]), key[2]) for key in world.state()}
+        agents = {next(iter({"agent one", "agent two"} & runs)): place for runs, place in held}
+        assert agents == {"agent one": "none", "agent two": "component"}

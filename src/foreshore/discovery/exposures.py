@@ -163,7 +163,7 @@ def regroup(lake: Lake, staging: Staging) -> dict[str, pa.Table]:
             AND (l.level > r.level OR (l.place_kind = r.place_kind AND l.place = r.place))""",
     )
     staging.make("member", "SELECT DISTINCT exposure, canonical, fresh FROM grouped")
-    aliases = _aliases(lake, staging)
+    aliases = _aliases(staging)
     staging.make(
         "exposure_made",
         """SELECT canonical AS exposure, any_value(asset) AS asset, any_value(weakness) AS weakness,
@@ -218,20 +218,25 @@ def _gather(lake: Lake, staging: Staging) -> None:
 
 
 def _hollow(lake: Lake, staging: Staging) -> None:
-    """`hollow`: exposures that stood for evidence of other atoms, where atoms moved: they hold none of
-    their own."""
+    """`hollow`: exposures that stood for evidence of other atoms and hold none of their own.
+
+    They are looked for where atoms moved in this import, and among those that an alias leads away from: an
+    earlier import may have taken their evidence.
+    """
     staging.make("hollow", "SELECT * FROM gathered LIMIT 0")
-    if not staging.value("SELECT count(*) FROM canon WHERE canonical <> before"):
-        return
-    ids = staging.rows(
-        "SELECT exposure FROM gathered WHERE NOT fresh AND exposure NOT IN (SELECT exposure FROM spotted)"
-    )
-    staging.hold("shown_ever", lake.sql("SELECT DISTINCT exposure FROM seen SEMI JOIN ids USING (exposure)", ids=ids))
+    held = staging.rows("SELECT exposure AS id FROM gathered WHERE NOT fresh")
+    staging.hold("exposure_alias_old", assets.latest_aliases(lake, "exposure_aliases", held))
+    moved = staging.value("SELECT count(*) FROM canon WHERE canonical <> before")
     staging.make(
-        "hollow",
-        """FROM gathered WHERE NOT fresh AND exposure NOT IN (SELECT exposure FROM spotted)
-            AND exposure NOT IN (SELECT exposure FROM shown_ever)""",
+        "suspected",
+        f"""SELECT g.exposure FROM gathered g LEFT JOIN exposure_alias_old o ON o.old = g.exposure
+        WHERE NOT g.fresh AND g.exposure NOT IN (SELECT exposure FROM spotted) AND ({bool(moved)} OR o.new IS NOT NULL)""",
     )
+    ids = staging.rows("FROM suspected")
+    if not ids.num_rows:
+        return
+    staging.hold("shown_ever", lake.sql("SELECT DISTINCT exposure FROM seen SEMI JOIN ids USING (exposure)", ids=ids))
+    staging.make("hollow", "FROM gathered SEMI JOIN suspected USING (exposure) ANTI JOIN shown_ever USING (exposure)")
     staging.connection.execute("DELETE FROM gathered WHERE exposure IN (SELECT exposure FROM hollow)")
 
 
@@ -276,23 +281,24 @@ def _add_whole(lake: Lake, staging: Staging, more: pa.Table) -> None:
     )
 
 
-def _aliases(lake: Lake, staging: Staging) -> pa.Table:
+def _aliases(staging: Staging) -> pa.Table:
     """Aliases that differ from those in force; evidence for several places is an alias of the first."""
-    held = staging.rows("SELECT exposure AS id FROM gathered WHERE NOT fresh UNION ALL SELECT exposure FROM hollow")
-    staging.hold("exposure_alias_old", assets.latest_aliases(lake, "exposure_aliases", held))
     staging.make(
         "exposure_alias_new",
         """WITH ends AS (
             SELECT exposure, fresh, arg_min(canonical, (place_kind, place)) AS canonical, min(place) AS place,
                 any_value(weakness) AS weakness FROM grouped GROUP BY exposure, fresh
         ), followed AS (
-            -- What stood for others follows: itself, else its asset, else where its evidence went.
+            -- What stood for others follows: itself, else it stays where its evidence went before and nothing is
+            -- touched now, else its asset, else where its evidence goes now.
             SELECT h.exposure, false AS fresh, coalesce(
                 min(g.canonical) FILTER (g.canonical = h.exposure),
+                any_value(k.new) FILTER (k.new NOT IN (SELECT exposure FROM gathered UNION ALL SELECT exposure FROM hollow)),
                 arg_min(g.canonical, (g.place_kind, g.place, g.canonical)) FILTER (g.asset = h.asset),
                 arg_min(g.canonical, (g.place_kind, g.place, g.canonical)) FILTER (o.new = h.exposure),
-                min(g.canonical), h.exposure) AS canonical, '' AS place, h.weakness
+                min(g.canonical), any_value(k.new), h.exposure) AS canonical, '' AS place, h.weakness
             FROM hollow h LEFT JOIN grouped g ON g.weakness = h.weakness
+            LEFT JOIN exposure_alias_old k ON k.old = h.exposure
             LEFT JOIN exposure_alias_old o ON o.old = g.exposure GROUP BY h.exposure, h.asset, h.weakness
         ), every AS (FROM ends UNION ALL FROM followed) SELECT e.exposure AS old, e.canonical AS new,
             e.fresh, coalesce(o.new, e.exposure) AS before
