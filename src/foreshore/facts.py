@@ -119,9 +119,15 @@ class Finding(Record, frozen=True):
 
 
 class Relation(Record, frozen=True):
-    """A directed tie. Ends are `asset:KEY`, `zone:NAME`, `identity:NAME`, `any` or an address range."""
+    """A directed tie. Ends are `asset:KEY`, `zone:NAME`, `identity:NAME`, `any` or an address range.
 
-    kind: Literal["may_reach", "member_of", "admin_of", "runs_as", "depends_on", "trusts", "runs"]
+    `controls` is a right by which its holder can take the target over or change it, under the right's own
+    name in `note` (GenericAll, iam:PassRole); `logged_on` is an identity with a session on an asset.
+    """
+
+    kind: Literal[
+        "may_reach", "member_of", "admin_of", "runs_as", "depends_on", "trusts", "runs", "controls", "logged_on",
+    ]  # fmt: skip
     source: str
     target: str
     ports: str = ""  # "80,443,8000-8100"; empty: all
@@ -301,6 +307,14 @@ class Decision(msgspec.Struct, frozen=True):
     author: str
     decided_at: datetime
     until: date | None = None
+
+
+class AssetReview(msgspec.Struct, frozen=True):
+    """A person's word on two parts of assets (ids as they were minted): one and the same, or not."""
+
+    left: int
+    right: int
+    same: bool
 
 
 class Snapshot(Protocol):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Column(NamedTuple):
@@ -387,6 +387,27 @@ TABLES: dict[str, tuple[Column, ...]] = {
             subject VARCHAR
             value DOUBLE
             text VARCHAR
+        """,
+        # What nobody looks at: statements in order of what they hide, and the assets that they are about.
+        "blind_spots": """
+            cycle BIGINT
+            number INTEGER
+            kind VARCHAR          # see discovery/blindspots.py
+            subject VARCHAR       # zone, source or account
+            site VARCHAR
+            zone VARCHAR
+            sentence VARCHAR
+            would_take VARCHAR
+            assets BIGINT
+            critical BIGINT       # of them, part of a critical service
+            near BOOLEAN          # some are part of one, or lie in its zone
+            since TIMESTAMP
+            examples VARCHAR[]
+        """,
+        "blind_assets": """
+            cycle BIGINT
+            asset BIGINT
+            kind VARCHAR
         """,
         "decisions_at": """
             cycle BIGINT

@@ -35,7 +35,7 @@ def place(tmp_path: Path) -> Place:
         opened.decide([1, 2, 3], "mitigated", because=WHY, author="it", evidence={1: {"asset": "wéb"}})
         opened.apply_scope("organization: Example", scope, author="it", difference=["The first scope."])
         opened.approve_targets(scope.targets, because=WHY, author="boss")
-        opened.review(9, "same", because=WHY, author="it")
+        opened.review(9, 10, "same", because=WHY, author="it")
         opened.acknowledge("job-1", "import", {"runs": [1, 2]})
         opened.withdraw([2], because=WHY, author="it")
     return place
@@ -119,7 +119,7 @@ def test_an_end_that_is_cut_off_shows_against_a_noted_digest(place: Place) -> No
 _WRITES: list[Callable[[Decisions], object]] = [
     lambda opened: opened.decide([1], "mitigated", because=WHY, author="it"),
     lambda opened: opened.apply_scope("organization: E", facts.Scope("E"), author="it"),
-    lambda opened: opened.review(9, "different", because=WHY, author="it"),
+    lambda opened: opened.review(9, 10, "different", because=WHY, author="it"),
     lambda opened: opened.acknowledge("job-2", "cycle"),
 ]
 

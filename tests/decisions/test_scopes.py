@@ -118,12 +118,12 @@ def test_the_first_receipt_of_a_job_stands(opened: Decisions) -> None:
 
 
 def test_the_latest_answer_to_a_refused_join_counts(opened: Decisions) -> None:
-    opened.review(1, "Same", because=WHY, author="it")
-    opened.review(2, "same", because=WHY, author="it")
-    opened.review(1, "different", because=WHY, author="it")
-    assert opened.reviews() == {1: "different", 2: "same"}
+    opened.review(1, 4, "Same", because=WHY, author="it")
+    opened.review(5, 2, "same", because=WHY, author="it")
+    opened.review(4, 1, "different", because=WHY, author="it")
+    assert opened.reviews() == [facts.AssetReview(1, 4, False), facts.AssetReview(2, 5, True)]
     with pytest.raises(UsageError, match="does not answer"):
-        opened.review(1, "perhaps", because=WHY, author="it")
+        opened.review(1, 4, "perhaps", because=WHY, author="it")
 
 
 def test_dates_and_ranges_come_back_as_they_were(opened: Decisions) -> None:

@@ -1,4 +1,4 @@
-"""Verbs that read the last cycle: exposures, moved, assets, actions."""
+"""Verbs that read the last cycle: exposures, moved, actions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ def register(app: typer.Typer) -> None:
     """Add the verbs of this module."""
     app.command()(exposures)
     app.command()(moved)
-    app.command()(assets)
     app.command()(actions)
 
 
@@ -103,37 +102,6 @@ def moved(
     table(head, rows, right=(1, 2))
     if not found:
         typer.echo(f"The scanners' first {top} and ours are the same.")
-
-
-def assets(
-    top: TopOption = None,
-    workspace: WorkspaceOption = None,
-    json: JsonOption = False,
-) -> None:
-    """List assets with their zone, owner and open exposures; the most urgent first.
-
-    Example: foreshore assets --top 20
-    """
-    from foreshore import keys
-    from foreshore.query import lists
-
-    limit = "" if json and top is None else f" limit {top or 20}"
-    found = lists.rows(
-        open_workspace(workspace),
-        'select * from assets order by act_now desc, "unknown" desc, open_exposures desc, name, asset' + limit,
-    )
-    for row in found:
-        row["asset"] = keys.show("AST", row["asset"])
-    if json:
-        print_json(found)
-        return
-    head = ("asset", "name", "kind", "site", "zone", "owner", "open", "act now", "unknown")
-    rows = [
-        (one["asset"], one["name"], one["kind"], one["site"], one["zone"] or "–", one["owner"] or "–",
-         str(one["open_exposures"]), str(one["act_now"]), str(one["unknown"]))
-        for one in found
-    ]  # fmt: skip
-    table(head, rows, right=(6, 7, 8))
 
 
 def actions(

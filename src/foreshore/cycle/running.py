@@ -12,7 +12,7 @@ import msgspec
 from foreshore import __version__, facts, keys
 from foreshore.cycle import acting, inputs, results
 from foreshore.cycle.snapshot import LakeSnapshot
-from foreshore.discovery import states
+from foreshore.discovery import blindspots, states
 from foreshore.discovery.identity import RECIPE
 from foreshore.discovery.settling import from_policy
 from foreshore.errors import NothingToRead, UsageError
@@ -55,10 +55,11 @@ def run(
             _refuse_nothing(source)
             assessed = stage.run(snapshot)
             acted = acting.act(snapshot, assessed)
+            blind = blindspots.find(snapshot, _known(assessed))
             result = results.summary(snapshot, assessed, acted)
         result["seconds"] = round(time.monotonic() - started, 2)
         row = _row(snapshot, read, version if not known_at else source.version, result)
-        batches = {**assessed.batches, **acted.batches, **_copies(snapshot, read), "cycles": row}
+        batches = {**assessed.batches, **acted.batches, **blind, **_copies(snapshot, read), "cycles": row}
         batches["measures"] = results.measures(snapshot, assessed, result)
         lake.append(batches, job=f"cycle:{cycle}")
         serving.publish(lake, cycle)
@@ -71,6 +72,11 @@ def snapshot_of(lake: Lake, cycle: int, as_of: datetime, seed: int, read: Inputs
     found = LakeSnapshot(lake, cycle, as_of, seed, read.scope, read.policy, read.decisions)
     rules = from_policy(read.policy).rules
     return found.with_tables(states=states.at(found.sql, as_of, read.decisions, rules))
+
+
+def _known(assessed: stage.Assessed) -> blindspots.Known:
+    context = assessed.modelled.context
+    return blindspots.Known(context.assets, context.members, context.owners, context.services)
 
 
 def _naive(moment: datetime | None) -> datetime:

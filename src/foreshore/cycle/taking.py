@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foreshore import decisions, facts
+from foreshore.cycle import reviewing
 from foreshore.cycle.inputs import aliases
 from foreshore.discovery import importing
 from foreshore.store import open_lake
@@ -29,7 +30,7 @@ def take(
     """Import `paths` as `discovery.importing.import_paths`, and acknowledge the runs among the decisions."""
     result = importing.import_paths(
         workspace, paths, source=source, site=site, vantage=vantage, coverage=coverage, on_note=on_note,
-        claims=claims(workspace),
+        claims=claims(workspace), reviews=reviewing.reviews(workspace),
     )  # fmt: skip
     with decisions.open(workspace) as opened:
         for run in result.runs:

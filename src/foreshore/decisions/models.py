@@ -58,9 +58,11 @@ class Approval(WriteOnce):
 
 
 class AssetReview(WriteOnce):
-    """A person's answer to a join of two assets that was refused: same or different."""
+    """A person's word on two parts of assets, by the ids that were minted for them: same or different."""
 
-    conflict = models.BigIntegerField(db_index=True)
+    conflict = models.BigIntegerField(db_index=True)  # the key of the pair, whichever way round
+    left_asset = models.BigIntegerField(null=True)
+    right_asset = models.BigIntegerField(null=True)
     verdict = models.TextField()
     because = models.TextField()
     author = models.TextField()

@@ -156,12 +156,12 @@ class Decisions:
         """Take the leave back; return all targets that still hold."""
         return scopes.approve_targets(self._alias, targets, because=because, author=author, until=None, allowed=False)
 
-    def review(self, conflict: int, verdict: str, *, because: str, author: str) -> None:
-        """Take down whether the two assets of a refused join are the `same` or `different`."""
-        receipts.review(self._alias, conflict, verdict, because=because, author=author)
+    def review(self, left: int, right: int, verdict: str, *, because: str, author: str) -> None:
+        """Take down whether two parts of assets are the `same` or `different`."""
+        receipts.review(self._alias, left, right, verdict, because=because, author=author)
 
-    def reviews(self) -> dict[int, str]:
-        """Return the latest answer to each refused join that has one."""
+    def reviews(self) -> list[facts.AssetReview]:
+        """Return the latest answer about each pair that has one."""
         return receipts.reviews(self._alias)
 
     def acknowledge(

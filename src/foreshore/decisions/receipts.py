@@ -1,4 +1,4 @@
-"""Receipts of jobs, and answers to joins of assets that were refused."""
+"""Receipts of jobs, and people's words on which assets are the same."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from foreshore import facts, keys
 from foreshore.decisions import audit, checks
 from foreshore.decisions.models import AssetReview, Receipt
 from foreshore.decisions.records import JobReceipt
+from foreshore.errors import UsageError
 
 
 def acknowledge(alias: str, job: str, kind: str, detail: Mapping[str, Any], author: str) -> JobReceipt:
@@ -44,10 +46,15 @@ def _plain(row: Receipt) -> JobReceipt:
     return JobReceipt(job=row.job, kind=row.kind, at=audit.naive(row.at), detail=dict(row.detail))
 
 
-def review(alias: str, conflict: int, verdict: str, *, because: str, author: str) -> None:
-    """Take down whether the two assets of a refused join are the same; the latest answer counts."""
+def review(alias: str, left: int, right: int, verdict: str, *, because: str, author: str) -> None:
+    """Take down whether two parts of assets are the same; the latest answer about a pair counts."""
+    low, high = sorted((left, right))
+    if low == high:
+        raise UsageError("an asset is always the same as itself", hint="name two different ones")
     row = AssetReview(
-        conflict=conflict,
+        conflict=keys.of("pair", low, high),
+        left_asset=low,
+        right_asset=high,
         verdict=checks.verdict(verdict),
         because=checks.reason(because),
         author=checks.author(author),
@@ -59,13 +66,17 @@ def review(alias: str, conflict: int, verdict: str, *, because: str, author: str
             what="asset review",
             author=row.author,
             at=row.decided_at,
-            detail={"conflict": conflict, "verdict": row.verdict},
+            detail={"left": low, "right": high, "verdict": row.verdict},
             rows={"reviews": [row]},
         )
         row.save(using=alias)
 
 
-def reviews(alias: str) -> dict[int, str]:
-    """The latest answer to each refused join that has one: same or different."""
+def reviews(alias: str) -> list[facts.AssetReview]:
+    """The latest answer to each pair that has one, in the order of the pairs."""
     rows = AssetReview.objects.using(alias).order_by("decided_at", "id")
-    return dict(rows.values_list("conflict", "verdict"))
+    latest: dict[tuple[int, int], str] = {}
+    for left, right, verdict in rows.values_list("left_asset", "right_asset", "verdict"):
+        if left is not None and right is not None:
+            latest[left, right] = verdict
+    return [facts.AssetReview(left, right, verdict == "same") for (left, right), verdict in sorted(latest.items())]

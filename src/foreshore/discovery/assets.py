@@ -6,9 +6,10 @@ Tables made: `atom_of(run, no, atom, fresh)`, `canon(atom, before, canonical)` (
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from foreshore import keys
+from foreshore import facts, keys
 from foreshore.discovery import identity, partition
 from foreshore.discovery.staging import Staging
 
@@ -51,14 +52,20 @@ def _latest(lake: Lake, table: str, ids: pa.Table | None) -> pa.Table:
     return lake.sql(f"FROM ({LATEST.format(table=table, limit=limit)}) WHERE old <> new", wanted_ids=ids)
 
 
-def settle(lake: Lake, staging: Staging, windows: partition.Windows, seed: int) -> dict[str, pa.Table]:
-    """Resolve staged sightings to assets; returns rows for assets, identifiers, aliases, conflicts."""
+def settle(
+    lake: Lake, staging: Staging, windows: partition.Windows, seed: int, reviews: Sequence[facts.AssetReview] = ()
+) -> dict[str, pa.Table]:
+    """Resolve staged sightings to assets; returns rows for assets, identifiers, aliases, conflicts.
+
+    `reviews` are people's words on pairs of assets; with `staging.reviewing` all of them are settled, also
+    those that no sighting touches.
+    """
     _dated(staging)
     _atoms(lake, staging, windows, seed)
     _identifiers(lake, staging)
-    _closure(lake, staging)
+    _closure(lake, staging, reviews)
     partition.with_windows(staging.connection, windows)
-    found = partition.compute(staging.connection, windows)
+    found = partition.compute(staging.connection, windows, reviews)
     _canonical(lake, staging, found)
     rows = {
         "assets": staging.rows("SELECT atom AS asset, kind, site, run FROM atom_fresh ORDER BY place"),
@@ -175,7 +182,7 @@ def _identifiers(lake: Lake, staging: Staging) -> None:
     )
 
 
-def _closure(lake: Lake, staging: Staging) -> None:
+def _closure(lake: Lake, staging: Staging, reviews: Sequence[facts.AssetReview]) -> None:
     """Fill `pi` with the staged identifiers and those of all atoms that are connected with them."""
     import pyarrow as pa
 
@@ -183,12 +190,16 @@ def _closure(lake: Lake, staging: Staging) -> None:
     staging.make("asked", "SELECT NULL::VARCHAR AS kind, NULL::VARCHAR AS value, NULL::VARCHAR AS site LIMIT 0")
     known = pa.table({"id": pa.array([], pa.int64())})
     staging.make("frontier", f"SELECT DISTINCT kind, value, {_SITE} AS site FROM identified_atom")
-    while staging.value("SELECT count(*) FROM frontier"):
+    _spoken(staging, reviews)
+    while True:
         more = lake.sql(
-            """SELECT DISTINCT i.asset AS id FROM identifiers i JOIN frontier_values f
-                ON i.kind = f.kind AND i.value = f.value AND (f.site = '' OR f.site = i.site)
-            WHERE i.asset NOT IN (SELECT id FROM known_ids)""",
+            """SELECT id FROM (
+                SELECT DISTINCT i.asset AS id FROM identifiers i JOIN frontier_values f
+                    ON i.kind = f.kind AND i.value = f.value AND (f.site = '' OR f.site = i.site)
+                UNION SELECT id FROM spoken_ids)
+            WHERE id NOT IN (SELECT id FROM known_ids)""",
             frontier_values=staging.rows("FROM frontier"),
+            spoken_ids=staging.rows(_SPOKEN),
             known_ids=known,
         )
         if not more.num_rows:
@@ -209,6 +220,21 @@ def _closure(lake: Lake, staging: Staging) -> None:
         )
 
 
+def _spoken(staging: Staging, reviews: Sequence[facts.AssetReview]) -> None:
+    """`review_pair`: people's words; `reviewed`: those that are settled for their own sake."""
+    import pyarrow as pa
+
+    ends = {"l": [one.left for one in reviews], "r": [one.right for one in reviews]}
+    pairs = pa.table({name: pa.array(ids, pa.int64()) for name, ids in ends.items()})
+    staging.hold("review_pair", pairs)
+    staging.hold("reviewed", pairs.slice(0, pairs.num_rows if staging.reviewing else 0))
+
+
+# Atoms of which a person said something together with one that is known, or that are settled for their own sake.
+_SPOKEN = """
+    SELECT r AS id FROM review_pair WHERE l IN (SELECT atom FROM pi UNION SELECT atom FROM atom_of)
+    UNION SELECT l FROM review_pair WHERE r IN (SELECT atom FROM pi UNION SELECT atom FROM atom_of)
+    UNION SELECT l FROM reviewed UNION SELECT r FROM reviewed"""
 _SITE = "CASE WHEN kind IN ('ip', 'hostname', 'netbios') THEN site ELSE '' END"
 
 

@@ -23,6 +23,9 @@ SHORT = frozenset({"hostname", "netbios"})
 LOCAL_ENDINGS = (".local", ".lan", ".internal", ".home", ".localdomain", ".corp", ".intranet", ".home.arpa")
 CROWD = 64  # a short name or address that more atoms share than this tells nothing apart
 
+APART = "a person said that they are not the same"
+Pair = tuple[int, int]
+
 _EMPTY = frozenset(
     {"", "none", "null", "n/a", "na", "unknown", "undefined", "default string", "to be filled by o.e.m.",
      "system serial number", "not specified", "not available", "not applicable", "0", "localhost",
@@ -144,15 +147,23 @@ def join(
     groups: Iterable[Group],
     single: Mapping[int, Mapping[str, frozenset[str]]],
     labels: Mapping[int, frozenset[str]],
+    same: Sequence[Pair] = (),
+    apart: Sequence[Pair] = (),
 ) -> tuple[list[int], list[Refusal]]:
     """Join atoms 0..count-1 group by group and return (root of each atom, refusals).
 
     `groups` come in the total order; `single` holds the values of single-valued identifiers and
     `labels` the short names, by atom. Within a group each atom joins the first part of the group, in
     atom order, that it does not contradict. The root is the smallest atom of its part.
+
+    People's words come first: pairs that are the `same` are joined whatever they hold, and no join puts
+    two that are `apart` into one part; where both are said of one part, apart wins.
     """
-    parts = _Parts(count, single, labels)
+    parts = _Parts(count, single, labels, apart)
     refusals: list[Refusal] = []
+    for left, right in sorted(same):
+        if parts.root(left) != parts.root(right) and not parts.kept_apart(parts.root(left), parts.root(right)):
+            parts.unite(parts.root(left), parts.root(right))
     for group in groups:
         standing: list[int] = []
         for atom in group.atoms:
@@ -169,7 +180,7 @@ def join(
             refusals += [
                 Refusal(min(other, root), max(other, root), group.kind, group.value, why)
                 for other, why in against
-                if fitting is None and why and why != "address"
+                if fitting is None and why and why not in ("address", APART)
             ]
     return [parts.root(atom) for atom in range(count)], refusals
 
@@ -182,7 +193,9 @@ class _Parts:
         count: int,
         single: Mapping[int, Mapping[str, frozenset[str]]],
         labels: Mapping[int, frozenset[str]],
+        apart: Sequence[Pair] = (),
     ) -> None:
+        self._apart = tuple(apart)
         self._parent = list(range(count))
         self._single = {atom: dict(held) for atom, held in single.items()}
         self._labels = dict(labels)
@@ -196,6 +209,8 @@ class _Parts:
 
     def against(self, left: int, right: int, kind: str) -> str:
         """Why the two parts cannot be one asset; '' where they can."""
+        if self.kept_apart(left, right):
+            return APART
         mine, other = self._single.get(left, {}), self._single.get(right, {})
         for name in sorted(mine.keys() & other.keys()):
             if not (mine[name] <= other[name] or other[name] <= mine[name]):
@@ -206,6 +221,10 @@ class _Parts:
             if names and others and not names & others:
                 return "address"
         return ""
+
+    def kept_apart(self, left: int, right: int) -> bool:
+        """Did a person say that something in the two parts is not the same?"""
+        return any({self.root(one), self.root(other)} == {left, right} for one, other in self._apart)
 
     def unite(self, left: int, right: int) -> None:
         low, high = min(left, right), max(left, right)

@@ -117,6 +117,7 @@ def import_paths(
     coverage: str = "",
     on_note: OnNote | None = None,
     claims: Sequence[facts.Decision] = (),
+    reviews: Sequence[facts.AssetReview] = (),
 ) -> ImportResult:
     """Read files, folders and archives into the workspace and return what that did.
 
@@ -128,7 +129,7 @@ def import_paths(
     """
     from foreshore.discovery.reports import reports
 
-    with Importer(workspace, on_note=on_note, claims=claims) as importer:
+    with Importer(workspace, on_note=on_note, claims=claims, reviews=reviews) as importer:
         origin = Origin(source, site.strip() or "main", vantage, coverage)
         count = 0
         for found in reports(paths):
@@ -151,6 +152,7 @@ class Importer:
         *,
         on_note: OnNote | None = None,
         claims: Sequence[facts.Decision] = (),
+        reviews: Sequence[facts.AssetReview] = (),
         now: datetime | None = None,
         lake: Lake | None = None,
     ) -> None:
@@ -160,6 +162,7 @@ class Importer:
 
         self.workspace = workspace
         self.claims = claims
+        self.reviews = reviews
         self._now = now
         self._note: OnNote = on_note or (lambda _text: None)
         self._settings: Settings = settings(workspace)
@@ -218,6 +221,11 @@ class Importer:
         if not self._known(run["read_key"], file, reader):
             self._stage_records(run, records, origin)
         self._commit_when_full()
+
+    def review(self, digest: str) -> None:
+        """Take people's words on assets as a run of their own, named by `digest`, and settle them all."""
+        self.take([facts.RunSeen(tool="review")], Origin(), file="assets that a person looked at", digest=digest)
+        self._staging.reviewing = True
 
     def fail(self, file: str, error: BadReport) -> None:
         """Note that `file` could not be read."""
@@ -330,7 +338,9 @@ class Importer:
 
         job = f"import-{keys.of(*sorted(self._staged)):016x}"
         for attempt in range(TRIES):
-            settled = settling.settle(self._lake, self._staging, self._settings, self.workspace.seed, self.claims)
+            settled = settling.settle(
+                self._lake, self._staging, self._settings, self.workspace.seed, self.claims, self.reviews
+            )
             try:
                 self._lake.append(
                     settled.rows,

@@ -7,6 +7,7 @@ through the joins one by one (`identity.join`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from foreshore import facts
@@ -52,10 +53,13 @@ def window_sql(windows: Windows) -> str:
         WHEN kind = 'anchor' AND value LIKE 'i%' THEN {windows.address} END"""
 
 
-def compute(connection: duckdb.DuckDBPyConnection, windows: Windows) -> Partition:
+def compute(
+    connection: duckdb.DuckDBPyConnection, windows: Windows, reviews: Sequence[facts.AssetReview] = ()
+) -> Partition:
     """Partition the atoms of the table `pi(atom, site, kind, value, day)`, which must be closed.
 
-    Closed: it holds all identifiers of all atoms that share any identifier with one of its atoms.
+    Closed: it holds all identifiers of all atoms that share any identifier with one of its atoms, or
+    that a person called the same as one of them. Reviews of other atoms are left out.
     """
     import numpy as np
 
@@ -63,11 +67,36 @@ def compute(connection: duckdb.DuckDBPyConnection, windows: Windows) -> Partitio
     count = int(_one(connection, "SELECT count(*) FROM pi_atom"))
     pairs = connection.execute("SELECT gid, num FROM pi_group ORDER BY gid, num").fetchnumpy()
     gids, numbers = np.asarray(pairs["gid"], np.int64), np.asarray(pairs["num"], np.int64)
-    component = _components(count, gids, numbers)
+    atoms = np.asarray(connection.execute("SELECT atom FROM pi_atom ORDER BY num").fetchnumpy()["atom"], np.int64)
+    words = _words(atoms, reviews)
+    component = _components(count, gids, numbers, words.same)
     roots = component.copy()
-    refusals = _contests(connection, component, roots, gids, numbers)
-    atoms = connection.execute("SELECT atom FROM pi_atom ORDER BY num").fetchnumpy()["atom"]
-    return Partition(np.asarray(atoms, np.int64), roots, refusals)
+    refusals = _contests(connection, component, roots, gids, numbers, words)
+    return Partition(atoms, roots, refusals)
+
+
+class Words(NamedTuple):
+    """What people said, as pairs of numbers of atoms."""
+
+    same: list[identity.Pair]
+    apart: list[identity.Pair]
+
+    def about(self, number: dict[int, int]) -> Words:
+        """Those of which both atoms are keys of `number`, as its values."""
+
+        def inside(pairs: list[identity.Pair]) -> list[identity.Pair]:
+            return [(number[one], number[other]) for one, other in pairs if one in number and other in number]
+
+        return Words(inside(self.same), inside(self.apart))
+
+
+def _words(atoms: npt.NDArray[np.int64], reviews: Sequence[facts.AssetReview]) -> Words:
+    said = Words(
+        sorted((one.left, one.right) for one in reviews if one.same),
+        sorted((one.left, one.right) for one in reviews if not one.same),
+    )
+    wanted = {atom for pairs in said for pair in pairs for atom in pair}
+    return said.about({atom: number for number, atom in enumerate(atoms.tolist()) if atom in wanted})
 
 
 def _number(connection: duckdb.DuckDBPyConnection) -> None:
@@ -114,18 +143,22 @@ def with_windows(connection: duckdb.DuckDBPyConnection, windows: Windows) -> Non
     connection.execute(f"CREATE OR REPLACE TEMP VIEW pi_windowed AS SELECT *, {window_sql(windows)} AS days FROM pi")
 
 
-def _components(count: int, gids: npt.NDArray[np.int64], numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """For each atom the smallest atom that it is connected with through shared identifiers."""
+def _components(
+    count: int, gids: npt.NDArray[np.int64], numbers: npt.NDArray[np.int64], same: list[identity.Pair]
+) -> npt.NDArray[np.int64]:
+    """For each atom the smallest atom that it is connected with through shared identifiers or people's words."""
     import numpy as np
 
-    if not len(gids):
+    if not len(gids) and not same:
         return np.arange(count, dtype=np.int64)
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    start = np.r_[True, gids[1:] != gids[:-1]]
+    start = np.r_[True, gids[1:] != gids[:-1]][: len(gids)]
     heads = numbers[np.maximum.accumulate(np.where(start, np.arange(len(gids)), 0))]
-    graph = coo_array((np.ones(len(gids), np.int8), (heads, numbers)), shape=(count, count))
+    left, right = (np.array([pair[end] for pair in same], np.int64) for end in (0, 1))
+    heads, numbers = np.r_[heads, left], np.r_[numbers, right]
+    graph = coo_array((np.ones(len(heads), np.int8), (heads, numbers)), shape=(count, count))
     _found, labels = connected_components(graph, directed=False)
     _values, first = np.unique(labels, return_index=True)
     return np.asarray(first[labels], np.int64)
@@ -137,6 +170,7 @@ def _contests(
     roots: npt.NDArray[np.int64],
     gids: npt.NDArray[np.int64],
     numbers: npt.NDArray[np.int64],
+    words: Words,
 ) -> list[identity.Refusal]:
     """Take contested components apart again, in place; returns the refused joins."""
     import numpy as np
@@ -158,10 +192,12 @@ def _contests(
         SELECT comp FROM held WHERE held > 1
         UNION SELECT comp FROM named JOIN addressed USING (comp) WHERE held > 1"""
     ).fetchnumpy()["comp"]
+    spoken = [component[atom] for pair in (*words.same, *words.apart) for atom in pair]
+    contested = np.union1d(np.asarray(contested, np.int64), np.array(spoken, np.int64))
     refusals: list[identity.Refusal] = []
     if len(contested):
         inside = np.isin(component, contested)
-        refusals = _rejoin(connection, np.flatnonzero(inside), roots, gids, numbers)
+        refusals = _rejoin(connection, np.flatnonzero(inside), roots, gids, numbers, words)
     connection.unregister("pi_component")
     return refusals
 
@@ -172,6 +208,7 @@ def _rejoin(
     roots: npt.NDArray[np.int64],
     gids: npt.NDArray[np.int64],
     numbers: npt.NDArray[np.int64],
+    words: Words,
 ) -> list[identity.Refusal]:
     import numpy as np
     import pyarrow as pa
@@ -192,7 +229,7 @@ def _rejoin(
         if label := identity.label_of(kind, value):
             labels[atom] = labels.get(atom, frozenset()) | {label}
     connection.unregister("pi_member")
-    found, refusals = identity.join(len(members), groups, single, labels)
+    found, refusals = identity.join(len(members), groups, single, labels, *words.about(local))
     roots[members] = members[np.asarray(found, np.int64)]
     return [one._replace(left=int(members[one.left]), right=int(members[one.right])) for one in refusals]
 

@@ -73,10 +73,15 @@ def from_policy(numbers: policy.Policy) -> Settings:
 
 
 def settle(
-    lake: Lake, staging: Staging, numbers: Settings, seed: int, claims: Sequence[facts.Decision] = ()
+    lake: Lake,
+    staging: Staging,
+    numbers: Settings,
+    seed: int,
+    claims: Sequence[facts.Decision] = (),
+    reviews: Sequence[facts.AssetReview] = (),
 ) -> Settled:
     """Settle the staged runs against the lake's pinned version; writes nothing to the lake."""
-    rows = assets.settle(lake, staging, numbers.windows, seed)
+    rows = assets.settle(lake, staging, numbers.windows, seed, reviews)
     rows |= lives.cover(staging, numbers.rules)
     rows |= exposures.settle(lake, staging)
     rows |= exposures.regroup(lake, staging)

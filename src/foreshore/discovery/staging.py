@@ -56,6 +56,7 @@ class Staging:
         self.connection = connection
         self.findings = 0
         self.runs = 0
+        self.reviewing = False  # people's words are settled for their own sake, not only where sightings touch them
         connection.execute("SET TimeZone = 'UTC'")
         for name, columns in _TABLES.items():
             connection.execute(f"CREATE TABLE st_{name} ({columns})")
@@ -83,6 +84,7 @@ class Staging:
         for name in _TABLES:
             self.connection.execute(f"TRUNCATE st_{name}")
         self.findings = self.runs = 0
+        self.reviewing = False
 
     def rows(self, query: str) -> pa.Table:
         """Run a query over the scratch tables."""

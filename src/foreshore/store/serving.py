@@ -1,9 +1,9 @@
 """Serving files: what reading verbs and pages query, one read-only DuckDB file a cycle.
 
 Tables: `exposures` (the cycle's assessments in order of rank, narrow columns first), `actions`,
-`action_effects`, `services`, `steps`, `measures`, `cycle` (one row) and `assets` (asset, name, kind, site,
-zone, owner, open_exposures and one count for each treatment). A pointer names the current file, so
-that a reader never meets a half-written one.
+`action_effects`, `services`, `steps`, `measures`, `blind_spots`, `blind_assets`, `cycle` (one row) and `assets`
+(asset, name, kind, site, zone, owner, open_exposures and one count for each treatment). A pointer names
+the current file, so that a reader never meets a half-written one.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ _COPIED = (
     ("services", "services_at", "foundation, service"),
     ("steps", "steps", "exposure, service, number"),
     ("measures", "measures", "name, subject"),
+    ("blind_spots", "blind_spots", "number"),
+    ("blind_assets", "blind_assets", "asset, kind"),
     ("cycle", "cycles", "cycle"),
 )
 

@@ -1,0 +1,198 @@
+"""The review queue of assets: joins that were refused, people's answers, and what is known of one asset."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from foreshore import decisions, keys
+from foreshore.discovery.importing import Importer
+from foreshore.errors import UsageError
+from foreshore.store import open_lake
+
+if TYPE_CHECKING:
+    from foreshore import facts
+    from foreshore.store.ducklake import Lake
+    from foreshore.workspace import Workspace
+
+_QUEUE = """
+    select c.kind, c.value, c.reason, min(r.observed_at) as since,
+        least(coalesce(l.canonical, c.left_asset), coalesce(g.canonical, c.right_asset)) as left_asset,
+        greatest(coalesce(l.canonical, c.left_asset), coalesce(g.canonical, c.right_asset)) as right_asset
+    from asset_conflicts c join runs r on r.run = c.run
+    left join asset_now l on l.asset = c.left_asset left join asset_now g on g.asset = c.right_asset
+    where coalesce(l.canonical, c.left_asset) <> coalesce(g.canonical, c.right_asset)
+    group by all order by since, left_asset, right_asset, c.kind, c.value
+"""
+_TOLD = """
+    with wanted as (
+        select asset, coalesce(n.canonical, w.asset) as canonical from asked w left join asset_now n using (asset)
+    ), atoms as (
+        select w.canonical, w.canonical as atom from wanted w
+        union select n.canonical, n.asset from asset_now n semi join wanted w on w.canonical = n.canonical
+    )
+"""
+_IDENTIFIERS = (
+    _TOLD
+    + """
+    select a.canonical as asset, a.atom as part, i.kind, i.value, list(distinct r.source order by r.source) as sources,
+        min(i.observed_at) as first_seen, max(i.observed_at) as last_seen
+    from atoms a join identifiers i on i.asset = a.atom join runs r on r.run = i.run
+    where i.kind <> 'anchor' group by all order by 1, 2, 3, 4
+"""
+)
+_ATTRIBUTES = (
+    _TOLD
+    + """
+    , seen as (
+        select a.canonical as asset, r.source, s.* exclude (asset) from atoms a
+        join sightings s on s.asset = a.atom join runs r on r.run = s.run
+    ), told as (
+        unpivot (select asset, source, observed_at, name::VARCHAR as name, kind::VARCHAR as kind, os::VARCHAR as os,
+            owner::VARCHAR as owner, case when internet <> 'unknown' then internet end as internet,
+            array_to_string(tags, ', ') as tags from seen)
+        on name, kind, os, owner, internet, tags into name attribute value value
+    )
+    select asset, attribute, value, source, max(observed_at) as last_seen from told where value <> ''
+    group by all order by asset, attribute, last_seen desc, source, value
+"""
+)
+
+
+def queue(workspace: Workspace) -> list[dict[str, Any]]:
+    """Return the refused joins that nobody answered: both assets with their names, what they share, and why not."""
+    with open_lake(workspace, read_only=True) as lake:
+        answered = _answered(lake, reviews(workspace))
+        rows = [
+            row
+            for row in lake.sql(_QUEUE).to_pylist()
+            if frozenset((row["left_asset"], row["right_asset"])) not in answered
+        ]
+        names = _names(lake, [row[end] for row in rows for end in ("left_asset", "right_asset")])
+    return [
+        {
+            "left": names[row["left_asset"]], "right": names[row["right_asset"]], "shares": row["kind"],
+            "value": row["value"], "why": row["reason"], "since": row["since"],
+        }
+        for row in rows
+    ]  # fmt: skip
+
+
+def _answered(lake: Lake, said: list[facts.AssetReview]) -> set[frozenset[int]]:
+    """The pairs of assets, as they stand now, between which a person has spoken."""
+    return {frozenset(_canonical(lake, part) for part in (one.left, one.right)) for one in said}
+
+
+def _names(lake: Lake, assets: list[int]) -> dict[int, dict[str, Any]]:
+    found: dict[int, dict[str, Any]] = {
+        key: {"id": keys.show("AST", key), "name": "", "identifiers": []} for key in assets
+    }
+    for row in _ask(lake, _IDENTIFIERS, assets):
+        found[row["asset"]]["identifiers"].append(f"{row['kind']} {row['value']}")
+    for row in _ask(lake, _ATTRIBUTES, assets):
+        if row["attribute"] == "name":
+            found[row["asset"]]["name"] = found[row["asset"]]["name"] or row["value"]
+    return found
+
+
+def _ask(lake: Lake, query: str, assets: list[int]) -> list[dict[str, Any]]:
+    import pyarrow as pa
+
+    return list(lake.sql(query, asked=pa.table({"asset": pa.array(sorted(set(assets)), pa.int64())})).to_pylist())
+
+
+def show(workspace: Workspace, text: str) -> dict[str, Any]:
+    """Return all that is known of one asset: attributes and identifiers with source and age, and its parts.
+
+    A part is what one set of identifiers brought together; an asset of several parts can be taken apart
+    with `answer`.
+    """
+    with open_lake(workspace, read_only=True) as lake:
+        asset = _canonical(lake, resolve(lake, text))
+        identifiers = _ask(lake, _IDENTIFIERS, [asset])
+        attributes = _ask(lake, _ATTRIBUTES, [asset])
+        aliases = lake.sql(
+            f"""select a.old, a.new, a.reason, r.observed_at from asset_aliases a join runs r using (run)
+            where a.old = {asset} or a.new = {asset} order by a.generation, a.old"""
+        ).to_pylist()
+    for row in (*identifiers, *attributes):
+        row.pop("asset")
+        if "part" in row:
+            row["part"] = keys.show("AST", row["part"])
+    history = [{**row, "old": keys.show("AST", row["old"]), "new": keys.show("AST", row["new"])} for row in aliases]
+    name = next((row["value"] for row in attributes if row["attribute"] == "name"), "")
+    parts = sorted({row["part"] for row in identifiers})
+    return {"id": keys.show("AST", asset), "name": name, "parts": parts, "attributes": attributes,
+            "identifiers": identifiers, "history": history}  # fmt: skip
+
+
+def _canonical(lake: Lake, asset: int) -> int:
+    return int(lake.sql(f"select canonical_asset({asset}) as n").column("n")[0].as_py())
+
+
+def resolve(lake: Lake, text: str) -> int:
+    """Return the id of the asset or part that `text` (a key, its beginning, or a name) means; raises UsageError."""
+    found = _by_key(lake, text) or _by_name(lake, text)
+    if len(found) != 1:
+        named = ", ".join(keys.show("AST", one) for one in found[:5])
+        raise UsageError(
+            f"“{text}” means {'several assets: ' + named if found else 'no asset'}",
+            hint="the key that foreshore assets prints",
+        )
+    return found[0]
+
+
+def _by_key(lake: Lake, text: str) -> list[int]:
+    try:
+        low, high = keys.parse(text, "AST")
+    except UsageError:
+        return []
+    rows = lake.sql(f"select asset from assets where asset between {low} and {high} limit 10")
+    return [int(one) for one in rows.column("asset").to_pylist()]
+
+
+def _by_name(lake: Lake, text: str) -> list[int]:
+    import pyarrow as pa
+
+    rows = lake.sql(
+        """select distinct coalesce(n.canonical, s.asset) as asset from sightings s
+        left join asset_now n using (asset) semi join wanted w on lower(s.name) = w.name limit 10""",
+        wanted=pa.table({"name": [text.strip().lower()]}),
+    )
+    return [int(one) for one in rows.column("asset").to_pylist()]
+
+
+def answer(workspace: Workspace, left: str, right: str, *, same: bool, because: str, author: str) -> dict[str, Any]:
+    """Take down that two assets (or parts) are the same, or not; settle it at once, and tell what changed.
+
+    Later imports obey it. Decisions on the exposures of both are kept; see `discovery.exposures`.
+    """
+    with open_lake(workspace, read_only=True) as lake:
+        pair = resolve(lake, left), resolve(lake, right)
+    with decisions.open(workspace) as opened:
+        opened.review(*pair, "same" if same else "different", because=because, author=author)
+    run = settle(workspace)
+    with open_lake(workspace, read_only=True) as lake:
+        ends = [_canonical(lake, one) for one in pair]
+    return {
+        "left": keys.show("AST", pair[0]), "right": keys.show("AST", pair[1]), "same": same, "because": because,
+        "author": author, "assets": [keys.show("AST", one) for one in dict.fromkeys(ends)], "run": run,
+    }  # fmt: skip
+
+
+def settle(workspace: Workspace) -> str:
+    """Settle all of people's words on assets against the facts as they are; returns the run's key."""
+    with Importer(workspace, reviews=reviews(workspace)) as importer:
+        importer.review(f"review {datetime.now(UTC).isoformat()}")
+        run = importer.finish().runs[0]
+    with decisions.open(workspace) as opened:
+        opened.acknowledge(f"import:{run.run}", "import", {"file": run.file})
+    return run.run
+
+
+def reviews(workspace: Workspace) -> list[facts.AssetReview]:
+    """Return the latest word on each pair of assets."""
+    if not workspace.decisions_file.exists():
+        return []
+    with decisions.open(workspace) as opened:
+        return opened.reviews()
