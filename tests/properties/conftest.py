@@ -73,17 +73,21 @@ class World:
 
     def __init__(self, workspace: Workspace) -> None:
         self.lake = MemoryLake()
+        self.reviews: list[facts.AssetReview] = []
         self._workspace = workspace
 
     def take(
         self,
         *runs: tuple[str, Sequence[facts.Record], Origin],
         claims: Sequence[facts.Decision] = (),
+        reviewed: str = "",
     ) -> ImportResult:
-        """Take runs (name, records, origin) in one commit."""
-        importer = Importer(self._workspace, claims=claims, now=NOW, lake=cast(Any, self.lake))
+        """Take runs (name, records, origin) in one commit; `reviewed` settles `self.reviews` under that name."""
+        importer = Importer(self._workspace, claims=claims, reviews=self.reviews, now=NOW, lake=cast(Any, self.lake))
         for name, records, origin in runs:
             importer.take(records, origin, file=name, digest=name)
+        if reviewed:
+            importer.review(reviewed)
         found = importer.finish()
         importer._staging.close()
         return found

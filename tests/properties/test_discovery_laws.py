@@ -95,7 +95,7 @@ def shared(atoms: list[Atom]) -> list[tuple[str, list[Atom]]]:
     return found
 
 
-def contradict(kind: str, left: set[Atom], right: set[Atom]) -> bool:
+def _contradict(kind: str, left: set[Atom], right: set[Atom]) -> bool:
     def values(part: set[Atom], wanted: str) -> set[str]:
         return {value for atom in part for one, value, _day in atom.held if one == wanted}
 
@@ -111,9 +111,23 @@ def contradict(kind: str, left: set[Atom], right: set[Atom]) -> bool:
     return kind == "ip" and bool(mine) and bool(other) and not mine & other
 
 
-def partition_of(runs: Sequence[Run]) -> list[set[Atom]]:
+Told = tuple[tuple[str, str], tuple[str, str], bool]  # two sightings that a person called the same, or not
+
+
+def partition_of(runs: Sequence[Run], words: Sequence[Told] = ()) -> list[set[Atom]]:
     atoms = atoms_of(runs)
     part_of = {atom: {atom} for atom in atoms}
+    of = {sighting: atom for atom in atoms for sighting in atom.sightings}
+    apart = [{of[left], of[right]} for left, right, same in words if not same]
+
+    def contradict(kind: str, left: set[Atom], right: set[Atom]) -> bool:
+        return any(one & left and one & right for one in apart) or _contradict(kind, left, right)
+
+    for left, right, same in words:
+        one, other = part_of[of[left]], part_of[of[right]]
+        if same and one is not other and not any(pair & one and pair & other for pair in apart):
+            for member in one | other:
+                part_of[member] = one | other
     for kind, group in shared(atoms):
         standing: list[set[Atom]] = []
         for atom in group:
@@ -211,9 +225,9 @@ def life_of(looks: Sequence[life.Look], claims: Sequence[datetime] = ()) -> list
     return events
 
 
-def reference(runs: Sequence[Run]) -> dict[tuple[Any, ...], list[tuple[datetime, str]]]:
+def reference(runs: Sequence[Run], words: Sequence[Told] = ()) -> dict[tuple[Any, ...], list[tuple[datetime, str]]]:
     """(sightings of the asset, weakness, place) -> life."""
-    parts = partition_of(runs)
+    parts = partition_of(runs, words)
     of = {sighting: number for number, part in enumerate(parts) for atom in part for sighting in atom.sightings}
     whole = {number: frozenset(s for atom in part for s in atom.sightings) for number, part in enumerate(parts)}
     places: dict[tuple[int, str], set[tuple[str, str]]] = defaultdict(set)
@@ -428,6 +442,30 @@ def test_a_decision_follows_its_exposure(new_world: Any, data: st.DataObject, ru
         }
         for exposure, named in decided.items():
             assert in_force[alias.get(exposure, exposure)] == named
+
+
+@RELAXED
+@given(st.data(), histories(), st.booleans())
+def test_later_imports_obey_what_a_person_said_of_two_assets(
+    new_world: Any, data: st.DataObject, runs: list[Run], same: bool
+) -> None:
+    world = new_world()
+    known = data.draw(st.integers(1, len(runs)))
+    world.take(*runs[:known])
+    seen = world.rows(
+        "SELECT min(s.asset) AS atom, r.digest, s.name FROM sightings s JOIN runs r USING (run) GROUP BY ALL"
+    )
+    atoms = sorted({row["atom"]: (row["digest"], row["name"]) for row in seen}.items(), key=lambda one: one[1])
+    if len(atoms) < 2:
+        return
+    left, right = data.draw(st.permutations(atoms))[:2]
+    world.reviews = [facts.AssetReview(left[0], right[0], same)]
+    words = [(left[1], right[1], same)]
+    world.take(reviewed="first")
+    assert told(world) == ordered(reference(runs[:known], words))
+    for one in runs[known:]:
+        world.take(one)
+    assert told(world) == ordered(reference(runs, words))
 
 
 looks = st.builds(

@@ -24,6 +24,10 @@ CoverageOption = Annotated[
         "(all hosts of the site), with a floor if there is one, such as complete:high.",
     ),
 ]
+MappingOption = Annotated[
+    Path | None,
+    typer.Option("--mapping", help="A mapping file (TOML) that says which of its columns or paths is which word."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -85,9 +89,12 @@ def init(
 
 def inspect(
     files: Annotated[list[Path], typer.Argument(help="Files, folders or archives.")],
+    mapping: MappingOption = None,
     json: JsonOption = False,
 ) -> None:
     """Tell what files are and what is in them, without storing anything.
+
+    With --mapping, all files are read as the mapping says, and the first records are shown.
 
     Example: foreshore inspect scan.nessus
     """
@@ -95,7 +102,7 @@ def inspect(
 
     from foreshore.discovery import inspection
 
-    found = [msgspec.to_builtins(one) for one in inspection.inspect(files)]
+    found = [msgspec.to_builtins(one) for one in inspection.inspect(files, mapping=mapping)]
     if json:
         print_json(found)
     else:
@@ -106,10 +113,35 @@ def inspect(
             for one in found
         ]  # fmt: skip
         table(head, rows, right=(2, 3, 4, 5, 6))
+        for one in found:
+            show_sample(one)
     if not found:
         raise NothingToRead("there is no file to read", hint="name a report or a folder of reports")
     if any(one["error"] or not one["reader"] for one in found):
         raise typer.Exit(1)
+
+
+def show_sample(one: dict[str, Any]) -> None:
+    """Print the first records of a file that was read by a mapping, and what was not taken of it."""
+    if "sample" not in one:
+        return
+    for record in one["sample"]:
+        typer.echo(f"\n{record['record']}")
+        for name, value in record.items():
+            if name != "record":
+                typer.echo(f"  {name}: {_plain(value)}")
+    if one["skipped"]:
+        typer.echo("")
+    for part in one["skipped"][:10]:
+        typer.echo(f"skipped, {part['where']}: {part['why']}")
+    if len(one["skipped"]) > 10:
+        typer.echo(f"and {len(one['skipped']) - 10} more; --json lists them")
+
+
+def _plain(value: Any) -> str:
+    if not isinstance(value, (list, tuple)):
+        return str(value)
+    return ", ".join("=".join(map(str, part)) if isinstance(part, (list, tuple)) else str(part) for part in value)
 
 
 def import_(
@@ -118,10 +150,11 @@ def import_(
     site: SiteOption = None,
     from_zone: VantageOption = None,
     coverage: CoverageOption = None,
+    mapping: MappingOption = None,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Read reports into the workspace; the format is found by content.
+    """Read reports into the workspace; the format is found by content, or said by a mapping.
 
     Example: foreshore import scans/ --site hq --from-zone office
     """
@@ -132,7 +165,7 @@ def import_(
     opened = open_workspace(workspace)
     result = taking.take(
         opened, paths, source=source, site=scopes.site_of_import(opened, site, from_zone or "", say),
-        vantage=from_zone or "", coverage=coverage or "", on_note=note,
+        vantage=from_zone or "", coverage=coverage or "", on_note=note, mapping=mapping,
     )  # fmt: skip
     shown = msgspec.to_builtins(result)
     if json:

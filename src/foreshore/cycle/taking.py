@@ -26,11 +26,12 @@ def take(
     vantage: str = "",
     coverage: str = "",
     on_note: Callable[[str], None] | None = None,
+    mapping: Path | None = None,
 ) -> importing.ImportResult:
     """Import `paths` as `discovery.importing.import_paths`, and acknowledge the runs among the decisions."""
     result = importing.import_paths(
         workspace, paths, source=source, site=site, vantage=vantage, coverage=coverage, on_note=on_note,
-        claims=claims(workspace), reviews=reviewing.reviews(workspace),
+        claims=claims(workspace), reviews=reviewing.reviews(workspace), mapping=mapping,
     )  # fmt: skip
     with decisions.open(workspace) as opened:
         for run in result.runs:

@@ -21,6 +21,7 @@ from foreshore.workspace import Workspace
 
 if TYPE_CHECKING:
     from foreshore.discovery.columns import Columns
+    from foreshore.discovery.mapped import Mapped
     from foreshore.discovery.reports import FileReport
     from foreshore.discovery.settling import Settings
     from foreshore.discovery.sniffing import Reader
@@ -118,18 +119,21 @@ def import_paths(
     on_note: OnNote | None = None,
     claims: Sequence[facts.Decision] = (),
     reviews: Sequence[facts.AssetReview] = (),
+    mapping: str | Path | None = None,
 ) -> ImportResult:
     """Read files, folders and archives into the workspace and return what that did.
 
     `source` names who says so (default: the tool), `site` the address space, `vantage` the zone where
     the scanner stood, `coverage` what a person declares: `none`, `complete[:FLOOR]` for the hosts in
     these files, or `site[:FLOOR]` for the whole site; '' takes the reports' own word. `claims` are
-    decisions that say "fixed". Files that cannot be read are listed in `errors`, the others are taken.
-    Raises NothingToRead where there is no file at all, UsageError for a coverage that is none.
+    decisions that say "fixed". `mapping` is a mapping file by which all of them are read; without one, those
+    in the workspace's folder `mappings` take part in the choice. Files that cannot be read are listed in `errors`, the others are taken.
+    Raises NothingToRead where there is no file at all, UsageError for a coverage that is none and for a
+    mapping that is wrong.
     """
     from foreshore.discovery.reports import reports
 
-    with Importer(workspace, on_note=on_note, claims=claims, reviews=reviews) as importer:
+    with Importer(workspace, on_note=on_note, claims=claims, reviews=reviews, mapping=mapping) as importer:
         origin = Origin(source, site.strip() or "main", vantage, coverage)
         count = 0
         for found in reports(paths):
@@ -155,11 +159,15 @@ class Importer:
         reviews: Sequence[facts.AssetReview] = (),
         now: datetime | None = None,
         lake: Lake | None = None,
+        mapping: str | Path | None = None,
     ) -> None:
         from foreshore import store
+        from foreshore.discovery import mapping as mappings
         from foreshore.discovery.settling import settings
         from foreshore.discovery.staging import Staging
 
+        self._mapping = mappings.load(Path(mapping)) if mapping is not None else None
+        self._own = mappings.of_workspace(workspace.root) if mapping is None else {}
         self.workspace = workspace
         self.claims = claims
         self.reviews = reviews
@@ -189,19 +197,18 @@ class Importer:
 
     def read(self, report: FileReport, origin: Origin) -> None:
         """Read one report; what fails is noted and leaves nothing."""
-        from foreshore.discovery.sniffing import pick
-
         try:
-            name, reader = pick(report)
+            name, reader = self._reader(report)
             with report.open() as stream:
                 digest, size = _digest(stream)
+            mapped = self._mapping or self._own.get(name)
             # The default source is known only from the records, but depends on nothing else.
-            run = self._run(digest, name, reader.version, origin)
+            run = self._run(digest, name, reader.version, origin, mapped.mapping.digest if mapped else "")
             if self._known(run["read_key"], report.name, name):
                 return
             run |= {"file": report.name, "size": size}
             self._stage_records(run, _careful(reader, name, report), origin)
-            self._keep(report)
+            self._keep(report, mapped)
         except BadReport as error:
             self.fail(report.name, error)
         self._commit_when_full()
@@ -246,8 +253,17 @@ class Importer:
 
     # -- reading ------------------------------------------------------------------------------------
 
-    def _run(self, digest: str, reader: str, version: int, origin: Origin) -> dict[str, Any]:
-        said = (origin.source or "", origin.site, origin.vantage, origin.coverage)
+    def _reader(self, report: FileReport) -> tuple[str, Reader]:
+        """Name and reader: the mapping that was given, else by content, the workspace's mappings among them."""
+        from foreshore.discovery.sniffing import pick, readers
+
+        if self._mapping is not None:
+            return self._mapping.name, self._mapping
+        return pick(report, {**readers(), **self._own} if self._own else None)
+
+    def _run(self, digest: str, reader: str, version: int, origin: Origin, mapping: str = "") -> dict[str, Any]:
+        # A changed mapping reads the same file again; without one the key is as it was before there were any.
+        said = (origin.source or "", origin.site, origin.vantage, origin.coverage, *((mapping,) if mapping else ()))
         read_key = "|".join((digest, reader, str(version), *(one.replace("|", "%7C") for one in said)))
         return {
             "run": keys.of("run", read_key), "read_key": read_key, "digest": digest, "reader": reader,
@@ -318,11 +334,15 @@ class Importer:
         if row["coverage"] == "none" and row["findings"]:
             self._note(f"{row['file']}: it does not say what it covered, so it closes nothing")
 
-    def _keep(self, report: FileReport) -> None:
+    def _keep(self, report: FileReport, mapped: Mapped | None) -> None:
+        import io
+
         from foreshore.store import evidence
 
         with report.open() as stream:
             evidence.keep(self.workspace, stream)
+        if mapped is not None:
+            evidence.keep(self.workspace, io.BytesIO(mapped.mapping.text), kind="mapping")
 
     # -- committing ---------------------------------------------------------------------------------
 

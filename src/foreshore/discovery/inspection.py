@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -13,7 +14,11 @@ from foreshore.discovery.reports import LIMITS, FileReport, Limits, reports
 from foreshore.discovery.sniffing import Reader, pick
 from foreshore.errors import BadReport
 
+if TYPE_CHECKING:
+    from foreshore.discovery.mapped import Mapped
+
 MOST_SKIPPED = 1_000
+SAMPLE = 6  # records that are shown of a file that is read by a mapping
 
 
 class SkippedPart(msgspec.Struct, frozen=True):
@@ -38,33 +43,52 @@ class Inspection(msgspec.Struct, frozen=True):
     version: str = ""
     observed_text: str = ""
     covered: int = 0  # assets that the report proves to have looked at completely
+    sample: tuple[dict[str, Any], ...] | msgspec.UnsetType = msgspec.UNSET  # first records, with a mapping only
 
 
 def inspect(
-    paths: Iterable[str | Path], *, limits: Limits = LIMITS, among: Mapping[str, Reader] | None = None
+    paths: Iterable[str | Path],
+    *,
+    limits: Limits = LIMITS,
+    among: Mapping[str, Reader] | None = None,
+    mapping: str | Path | None = None,
 ) -> list[Inspection]:
-    """Read every report under `paths` and return what was found, one entry a file, errors included."""
+    """Read every report under `paths` and return what was found, one entry a file, errors included.
+
+    With the path of a `mapping` file all are read as it says, and `sample` holds the first records. Raises
+    UsageError for a mapping that is wrong.
+    """
+    chosen = None
+    if mapping is not None:
+        from foreshore.discovery.mapping import load
+
+        chosen = load(Path(mapping))
     return [
         Inspection(file=found.where, error=found.sentence())
         if isinstance(found, BadReport)
-        else inspect_one(found, among)
+        else inspect_one(found, among, chosen)
         for found in reports(paths, limits)
     ]
 
 
-def inspect_one(report: FileReport, among: Mapping[str, Reader] | None = None) -> Inspection:
+def inspect_one(
+    report: FileReport, among: Mapping[str, Reader] | None = None, mapped: Mapped | None = None
+) -> Inspection:
     """Read one report to its end; a report that fails half-way counts as nothing but its error."""
     try:
-        name, reader = pick(report, among)
+        name, reader = (mapped.name, mapped) if mapped is not None else pick(report, among)
     except BadReport as error:
         return Inspection(file=report.name, error=error.sentence())
     counts: Counter[type] = Counter()
     assets: set[str] = set()
     skipped: list[SkippedPart] = []
+    sample: list[dict[str, Any]] = []
     run = facts.RunSeen()
     try:
         for record in reader.read(report):
             counts[type(record)] += 1
+            if mapped is not None and len(sample) < SAMPLE and not isinstance(record, (facts.RunSeen, facts.Skipped)):
+                sample.append({"record": type(record).__name__, **msgspec.to_builtins(record)})
             if isinstance(record, facts.Sighting):
                 assets.add(record.key)
             elif isinstance(record, facts.RunSeen):
@@ -87,4 +111,5 @@ def inspect_one(report: FileReport, among: Mapping[str, Reader] | None = None) -
         version=run.version,
         observed_text=run.observed_text,
         covered=counts[facts.Covered],
+        sample=tuple(sample) if mapped is not None else msgspec.UNSET,
     )

@@ -1,0 +1,1 @@
+"""Live sources, one module for each: a connector asks and keeps raw answers, a reader reads them apart."""

@@ -1,0 +1,155 @@
+"""Objects of Kubernetes from manifests and from answers of the API: YAML or JSON, one, many or in lists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from foreshore import facts
+from foreshore.discovery import reports
+from foreshore.discovery.readers import _decoding, _kubernetes_yaml, _naming
+from foreshore.facts import Skipped
+
+CLUSTER_WIDE = frozenset(
+    {"Namespace", "Node", "ClusterRole", "ClusterRoleBinding", "IngressClass", "GatewayClass", "PersistentVolume",
+     "StorageClass", "CustomResourceDefinition"}
+)  # fmt: skip
+_DEEPEST = 20  # lists within lists
+
+
+class _Document(msgspec.Struct, gc=False):
+    items: list[msgspec.Raw] | None = None
+
+
+class _Kind(msgspec.Struct, gc=False):
+    kind: _decoding.Scalar = None
+
+
+_DOCUMENT: msgspec.json.Decoder[_Document | list[msgspec.Raw]] = msgspec.json.Decoder(_Document | list[msgspec.Raw])
+_OBJECT: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
+_KIND: msgspec.json.Decoder[_Kind] = msgspec.json.Decoder(_Kind)
+
+
+@dataclass(frozen=True)
+class Object:
+    """One object: its kind, where it lives, its name, and all that it says."""
+
+    kind: str
+    namespace: str
+    name: str
+    body: dict[str, Any] = field(repr=False)
+
+    @property
+    def key(self) -> str:
+        """The identity of this object within its cluster."""
+        return identity(self.kind, self.namespace, self.name)
+
+    @property
+    def shown(self) -> str:
+        """Namespace, kind and name for people."""
+        return self.key.removeprefix("kubernetes:///")
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """What is asked for."""
+        return mapping(self.body, "spec")
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The labels that are text."""
+        return words(self.body, "metadata", "labels")
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        """The annotations that are text."""
+        return words(self.body, "metadata", "annotations")
+
+    @property
+    def uid(self) -> str:
+        """The cluster's own number of the object; '' in a manifest."""
+        return _naming.text(mapping(self.body, "metadata").get("uid"))
+
+
+def identity(kind: str, namespace: str, name: str) -> str:
+    """How an object is called across reports: cluster (not known here), namespace, kind and name."""
+    return "kubernetes:///" + "/".join(part for part in (namespace, kind, name) if part)
+
+
+def mapping(value: Any, *steps: str) -> dict[str, Any]:
+    """The mapping that `steps` lead to; an empty one where there is none."""
+    for step in steps:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def words(value: Any, *steps: str) -> dict[str, str]:
+    """The mapping that `steps` lead to, with what is text in it."""
+    found = mapping(value, *steps)
+    return {name: _naming.text(held) for name, held in found.items() if isinstance(name, str)}
+
+
+def listed(value: Any, *steps: str) -> list[Any]:
+    """The list that `steps` lead to; an empty one where there is none."""
+    found = mapping(value, *steps[:-1]).get(steps[-1])
+    return found if isinstance(found, list) else []
+
+
+def mappings(value: Any, *steps: str) -> list[dict[str, Any]]:
+    """The mappings of the list that `steps` lead to."""
+    return [one for one in listed(value, *steps) if isinstance(one, dict)]
+
+
+def texts(value: Any, *steps: str) -> list[str]:
+    """The texts of the list that `steps` lead to."""
+    return [text for one in listed(value, *steps) if (text := _naming.text(one))]
+
+
+def objects(report: facts.Report, skip: Callable[[Skipped], None]) -> Iterator[Object]:
+    """Yield every object of the report, those in lists one by one; `skip` is told what is none."""
+    for number, (body, of_list) in enumerate(_bodies(report, skip)):
+        yield from _unfolded(body, f"document {number + 1}", of_list, skip, 0)
+
+
+def _bodies(report: facts.Report, skip: Callable[[Skipped], None]) -> Iterator[tuple[Any, str]]:
+    """Each document or element with the kind of list that it came from."""
+    opening = reports.decode_head(report.head).lstrip()
+    if opening[:1] not in ("{", "["):
+        for one in _kubernetes_yaml.documents(report):
+            if one is not None:
+                yield one, ""
+        return
+    document = _decoding.whole(report, _DOCUMENT)
+    if isinstance(document, list):
+        for body in _decoding.each(_OBJECT, document, "object ", skip):
+            yield body, ""
+        return
+    if document.items is None:
+        yield _decoding.whole(report, _OBJECT), ""
+        return
+    kind = _naming.text(_decoding.whole(report, _KIND).kind)
+    for body in _decoding.each(_OBJECT, document.items, "items", skip):
+        yield body, kind.removesuffix("List")
+
+
+def _unfolded(
+    body: Any, where: str, of_list: str, skip: Callable[[Skipped], None], depth: int
+) -> Iterator[Object]:
+    if not isinstance(body, dict):
+        skip(Skipped(where, "is no object of Kubernetes"))
+        return
+    kind = _naming.text(body.get("kind")) or of_list
+    inner = body.get("items")
+    if isinstance(inner, list) and kind.endswith("List") and depth < _DEEPEST:
+        for number, one in enumerate(inner):
+            yield from _unfolded(one, f"{where}, item {number + 1}", kind.removesuffix("List"), skip, depth + 1)
+        return
+    metadata = mapping(body, "metadata")
+    name = _naming.text(metadata.get("name")) or _naming.text(metadata.get("generateName"))
+    if not kind or not name:
+        skip(Skipped(where, "has no kind or no name"))
+        return
+    namespace = "" if kind in CLUSTER_WIDE else _naming.text(metadata.get("namespace")) or "default"
+    yield Object(kind, namespace, name, body)

@@ -1,0 +1,284 @@
+"""Who may do what in a cluster: service accounts, users and groups, their roles, and what the roles allow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from foreshore.discovery.readers import _naming
+from foreshore.discovery.readers._directory import Ties
+from foreshore.discovery.readers._kubernetes_objects import Object, identity, mapping, mappings, texts
+from foreshore.facts import Finding, Record, Relation, Severity, Sighting
+
+CLUSTER = identity("Cluster", "", "")
+_NAMESPACES = identity("Namespace", "", "") + "/"
+_WRITING = frozenset(
+    {"*", "create", "update", "patch", "delete", "deletecollection", "bind", "escalate", "impersonate", "approve",
+     "sign", "proxy"}
+)  # fmt: skip
+_TELLING = frozenset({"*", "secrets", "pods/exec", "pods/attach", "pods/proxy", "nodes/proxy", "services/proxy"})
+_READING = frozenset({"get", "list", "watch"})
+_MAKERS = (
+    "cronjobs", "daemonsets", "deployments", "jobs", "replicasets", "replicationcontrollers", "statefulsets",
+)  # fmt: skip
+# Roles that every cluster has, for bindings in a report that does not hold the role itself.
+_BUILT_IN = {"cluster-admin": ("admin_of", "*:*"), "admin": ("controls", "role admin"), "edit": ("controls", "role edit")}
+_ANYBODY = ("system:anonymous", "system:unauthenticated")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule of a role."""
+
+    verbs: tuple[str, ...]
+    resources: tuple[str, ...]
+    groups: tuple[str, ...]
+    names: tuple[str, ...]
+
+    @property
+    def note(self) -> str:
+        """The rule in short: verbs, resources, and the names that it is limited to."""
+        names = f"[{','.join(self.names)}]" if self.names else ""
+        return f"{','.join(self.verbs)}:{','.join(self.resources)}{names}"
+
+    @property
+    def everything(self) -> bool:
+        """Whether the rule allows all there is."""
+        return all("*" in held for held in (self.verbs, self.resources, self.groups)) and not self.names
+
+    @property
+    def controls(self) -> bool:
+        """Whether the rule lets its holder change something, act as somebody, or read what opens doors."""
+        if _WRITING & set(self.verbs):
+            return True
+        return bool(_READING & set(self.verbs) and _TELLING & set(self.resources))
+
+    def allows(self, verb: str, *resources: str) -> bool:
+        """Whether the rule allows `verb` on any of `resources` without a limit by names."""
+        verbs, held = set(self.verbs), set(self.resources)
+        return not self.names and bool(verbs & {verb, "*"}) and ("*" in held or any(one in held for one in resources))
+
+
+def rules_of(role: Object) -> tuple[Rule, ...]:
+    """The rules of a role or cluster role that are about resources."""
+    found = []
+    for one in mappings(role.body, "rules"):
+        verbs = tuple(verb.lower() for verb in texts(one, "verbs"))
+        resources = tuple(name.lower() for name in texts(one, "resources"))
+        if verbs and resources:
+            found.append(Rule(verbs, resources, tuple(texts(one, "apiGroups")), tuple(texts(one, "resourceNames"))))
+    return tuple(found)
+
+
+class Check(NamedTuple):
+    """One check on what a role allows in sum."""
+
+    rule: str
+    severity: Severity
+    title: str
+    pairs: tuple[tuple[str, tuple[str, ...]], ...]  # all of (verb, any of these resources)
+
+
+_EVERYTHING = Check("k8s-role-allows-everything", "high", "The role allows everything", ())
+_CHECKS = (
+    Check("k8s-role-reads-secrets", "high", "The role reads secrets, tokens of service accounts among them",
+          (("get", ("secrets",)),)),
+    Check("k8s-role-lists-secrets", "high", "The role lists secrets, and a list holds their contents",
+          (("list", ("secrets",)),)),
+    Check("k8s-role-creates-pods", "high",
+          "The role creates pods, so it can run as any service account there and mount any secret",
+          (("create", ("pods",)),)),
+    Check("k8s-role-changes-workloads", "medium",
+          "The role creates workloads, so it can run as any service account there", (("create", _MAKERS),)),
+    Check("k8s-role-runs-commands", "high", "The role runs commands in pods",
+          (("create", ("pods/exec", "pods/attach")),)),
+    Check("k8s-role-debugs-pods", "high", "The role adds debugging containers to pods",
+          (("patch", ("pods/ephemeralcontainers",)),)),
+    Check("k8s-role-binds-cluster-wide", "critical", "The role can bind any cluster role to itself, cluster-wide",
+          (("create", ("clusterrolebindings",)), ("bind", ("clusterroles",)))),
+    Check("k8s-role-binds", "high", "The role can bind other roles to itself",
+          (("create", ("rolebindings",)), ("bind", ("clusterroles", "roles")))),
+    Check("k8s-role-escalates", "critical", "The role may write roles that allow more than its holder has",
+          (("escalate", ("clusterroles", "roles")),)),
+    Check("k8s-role-impersonates", "critical", "The role can act as other users, groups or service accounts",
+          (("impersonate", ("users", "groups", "serviceaccounts")),)),
+    Check("k8s-role-makes-tokens", "high", "The role makes tokens of service accounts",
+          (("create", ("serviceaccounts/token",)),)),
+    Check("k8s-role-reaches-kubelets", "high",
+          "The role reaches the kubelets of nodes, and through them every container", (("get", ("nodes/proxy",)),)),
+    Check("k8s-role-approves-certificates", "high", "The role approves requests for client certificates",
+          (("update", ("certificatesigningrequests/approval",)), ("approve", ("signers",)))),
+    Check("k8s-role-changes-admission", "high",
+          "The role makes webhooks that see and alter everything that is created",
+          (("create", ("mutatingwebhookconfigurations", "validatingwebhookconfigurations")),)),
+)  # fmt: skip
+
+
+def role_findings(key: str, role: Object) -> Iterator[Finding]:
+    """Yield what a role allows that takes a cluster over; roles that Kubernetes itself ships are left out."""
+    if role.labels.get("kubernetes.io/bootstrapping") == "rbac-defaults":
+        return
+    rules = rules_of(role)
+    if any(rule.everything for rule in rules):
+        yield _finding(key, _EVERYTHING, "*:*")
+        return
+    for check in _CHECKS:
+        matched = [next((r.note for r in rules if r.allows(verb, *names)), "") for verb, names in check.pairs]
+        if all(matched):
+            yield _finding(key, check, "; ".join(dict.fromkeys(matched)))
+
+
+def _finding(key: str, check: Check, where: str) -> Finding:
+    return Finding(
+        asset=key,
+        rule=check.rule,
+        title=check.title,
+        severity=check.severity,
+        kind="misconfiguration",
+        resource=where,
+        proof="configuration",
+        solution="Take the right away from the role, or bind the role to those who need it only.",
+    )
+
+
+class Rights:
+    """The roles and bindings of one report."""
+
+    def __init__(self, found: Iterable[Object], said: Ties) -> None:
+        held = list(found)
+        self.said = said
+        self.roles = {one.key: one for one in held if one.kind in ("Role", "ClusterRole")}
+        self.bindings = [one for one in held if one.kind in ("RoleBinding", "ClusterRoleBinding")]
+        self.holders: dict[str, list[Object]] = {}  # subject -> bindings that name it
+        for one in self.bindings:
+            for key in {subject_key(subject, one.namespace) for subject in mappings(one.body, "subjects")}:
+                self.holders.setdefault(key, []).append(one)
+
+    def records(self) -> Iterator[Record]:
+        """Yield roles with what is dangerous about them, what they allow, and who holds them."""
+        for role in self.roles.values():
+            yield from self.role(role, role.namespace)
+            yield from role_findings(role.key, role)
+        for binding in self.bindings:
+            yield from self.binding(binding)
+
+    def role(self, role: Object, namespace: str) -> Iterator[Record]:
+        """Yield a role as it holds in one namespace, or in the whole cluster."""
+        key = identity(role.kind, namespace, role.name)
+        rules = rules_of(role)
+        shown = (("resource_type", role.kind), ("namespace", namespace), ("rules", "; ".join(r.note for r in rules)))
+        yield from self.said.sighting(_identity(key, tuple((name, text) for name, text in shown if text)))
+        for rule in rules:
+            if rule.everything:
+                yield from self.tie("admin_of", key, scope_of(namespace), "*:*")
+            elif rule.controls:
+                yield from self.tie("controls", key, scope_of(namespace), rule.note)
+
+    def binding(self, binding: Object) -> Iterator[Record]:
+        """Yield the holders of a role; through a role binding a cluster role holds in that namespace only."""
+        reference = mapping(binding.body, "roleRef")
+        kind, name = _naming.text(reference.get("kind")), _naming.text(reference.get("name"))
+        if not name or kind not in ("Role", "ClusterRole"):
+            return
+        key = identity(kind, binding.namespace, name)
+        role = self.roles.get(identity(kind, "" if kind == "ClusterRole" else binding.namespace, name))
+        if role is not None:
+            yield from self.role(role, binding.namespace)
+        else:
+            yield from self.unknown_role(key, kind, name, binding.namespace)
+        for subject in mappings(binding.body, "subjects"):
+            holder = subject_key(subject, binding.namespace)
+            if holder:
+                yield from self.holder(holder)
+                yield from self.tie("member_of", holder, key, f"{binding.kind} {binding.name}")
+                if _naming.text(subject.get("name")) in _ANYBODY:
+                    yield _anybody(holder, f"{binding.kind} {binding.name}: {name}")
+
+    def unknown_role(self, key: str, kind: str, name: str, namespace: str) -> Iterator[Record]:
+        """Yield a role that the report does not hold; of those that every cluster has it is known what they allow."""
+        yield from self.said.sighting(_identity(key, (("resource_type", kind),)))
+        if kind == "ClusterRole" and name in _BUILT_IN:
+            relation, note = _BUILT_IN[name]
+            yield from self.tie(relation, key, scope_of(namespace), note)
+
+    def holder(self, key: str) -> Iterator[Record]:
+        """Yield a subject of a binding by its key, and what is true of every cluster's own groups."""
+        kind = key.split("/")[-2]
+        yield from self.said.sighting(_identity(key, (("resource_type", kind),)))
+        if key == identity("Group", "", "system:masters"):
+            yield from self.tie("admin_of", key, CLUSTER, "*:*")
+
+    def bound(self, key: str) -> list[Object]:
+        """The bindings that name the subject with `key`."""
+        return self.holders.get(key, [])
+
+    def tie(self, kind: str, source: str, target: str, note: str) -> Iterator[Record]:
+        """Yield one relation; the cluster or a namespace at its ends is sighted before."""
+        yield from self.scope(source)
+        yield from self.scope(target)
+        yield from self.said.tie(
+            Relation(kind=kind, source=f"asset:{source}", target=f"asset:{target}", note=note)  # type: ignore[arg-type]
+        )
+
+    def scope(self, key: str) -> Iterator[Record]:
+        """Yield the cluster, or a namespace and that the cluster holds it; nothing for other keys."""
+        if key == CLUSTER:
+            yield from self.said.sighting(_scope(key))
+        elif key.startswith(_NAMESPACES):
+            yield from self.said.sighting(_scope(CLUSTER))
+            yield from self.said.sighting(_scope(key))
+            yield from self.said.tie(
+                Relation(kind="controls", source=f"asset:{CLUSTER}", target=f"asset:{key}", note="Contains")
+            )
+
+
+def scope_of(namespace: str) -> str:
+    """The key of the namespace, or of the whole cluster where there is none."""
+    return identity("Namespace", "", namespace) if namespace else CLUSTER
+
+
+def _scope(key: str) -> Sighting:
+    return Sighting(
+        key=key,
+        name="cluster" if key == CLUSTER else key.removeprefix("kubernetes:///"),
+        kind="cloud_resource",
+        identifiers=(("artifact", key),),
+        attributes=(("resource_type", "Cluster" if key == CLUSTER else "Namespace"),),
+    )
+
+
+def subject_key(subject: dict[str, Any], namespace: str) -> str:
+    """The key of a binding's subject; '' where it has no name."""
+    kind, name = _naming.text(subject.get("kind")), _naming.text(subject.get("name"))
+    if not name or kind not in ("ServiceAccount", "User", "Group"):
+        return ""
+    if kind == "ServiceAccount":
+        return identity(kind, _naming.text(subject.get("namespace")) or namespace or "default", name)
+    if kind == "User" and name.startswith("system:serviceaccount:") and name.count(":") == 3:
+        own, account = name.split(":")[2:]
+        return identity("ServiceAccount", own, account)
+    return identity(kind, "", name)
+
+
+def _identity(key: str, attributes: tuple[tuple[str, str], ...]) -> Sighting:
+    return Sighting(
+        key=key,
+        name=key.removeprefix("kubernetes:///"),
+        kind="identity",
+        identifiers=(("artifact", key),),
+        attributes=attributes,
+    )
+
+
+def _anybody(key: str, where: str) -> Finding:
+    return Finding(
+        asset=key,
+        rule="k8s-role-for-anybody",
+        title="Somebody who has not signed in holds a role",
+        severity="high",
+        kind="misconfiguration",
+        resource=where,
+        proof="configuration",
+        solution="Delete the binding, or bind the role to those who need it.",
+    )
