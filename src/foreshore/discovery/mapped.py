@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -56,7 +57,11 @@ class Mapped:
             if row is None:
                 waiting.append(Skipped(where, "has nothing in the columns or paths of the mapping"))
             else:
-                yield from (_without_secret(one) for one in reading.of(where, row))
+                for one in reading.of(where, row):
+                    if isinstance(one, Finding) and not one.rule:
+                        waiting.append(Skipped(where, "says nothing that could be the name of a finding"))
+                    else:
+                        yield _without_secret(one)
             yield from waiting
             waiting.clear()
         yield from (*waiting, *rows.unread())
@@ -268,11 +273,15 @@ def _translated(field: Field, value: Any) -> Any:
 
 
 def _timed(field: Field, text: str) -> str | None:
-    """The time in ISO form, a missing zone taken as UTC; None where it is not of the mapping's format."""
-    if not field.date:
-        return text
+    """The time in ISO form, where the mapping has a format; None where the text is not of that format."""
+    return _parsed(field.date, text.strip()) if field.date else text
+
+
+@lru_cache(maxsize=16384)
+def _parsed(form: str, text: str) -> str | None:
+    """The time in UTC, a missing zone taken as UTC."""
     try:
-        found = datetime.strptime(text.strip(), field.date)  # noqa: DTZ007 - the zone is looked at below
+        found = datetime.strptime(text, form)  # noqa: DTZ007 - the zone is looked at below
         return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
     except (ValueError, OverflowError):
         return None

@@ -23,7 +23,7 @@ MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2090, 1, 1)).map(
 )
 NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True)
 HOSTS = st.from_regex(r"[a-z]{1,8}\.example\.com", fullmatch=True)
-WORDS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=20)
+WORDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
 
 
 def read(text: str) -> list[facts.Record]:
@@ -181,6 +181,11 @@ def test_the_hash_of_no_code_is_no_context() -> None:
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     assert not findings(read(gitlab(cve=f"a.py:{empty}:B303")))[0].context
     assert findings(read(gitlab(cve=f"a.py:{'ab' * 32}:B303")))[0].context == "ab" * 32
+
+
+def test_an_old_report_without_findings_is_read() -> None:
+    found = read('{"version": "2.3", "vulnerabilities": [], "remediations": []}')
+    assert [type(one) for one in found] == [RunSeen]
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,8 @@ def rule(row: Row) -> str:
     if product(row) == "prowler":
         return generator.removeprefix("prowler-")
     kinds = types(row)
+    if any(kind.endswith("/Network Reachability") for kind in kinds):
+        return "NETWORK_REACHABILITY"
     if kinds and (not generator or any(name in generator.lower() or name in product(row) for name in _BY_TYPE)):
         return kinds[0]
     return generator or next(iter(kinds), "") or _naming.text(row.get("Title"))
@@ -99,11 +101,11 @@ def sighting(row: Row, one: Row, found: Resource) -> Sighting:
     wanted = ("VpcId", "SubnetId", "ImageId", "Type", "LaunchedAt", "Runtime", "Engine", "Architecture")
     attributes = [("resource_type", kind), ("platform", platform(row))]
     attributes.extend((name, _naming.text(inner.get(name))) for name in wanted)
-    extra: dict[str, Any] = {"kind": _KINDS[kind]} if kind in _KINDS else {}
+    extra: dict[str, Any] = {"kind": _KINDS[kind]} if kind in _KINDS and not found.whole_account else {}
     return _cloud_rows.sighting(
         found,
         identifiers=_identifiers(inner, found),
-        os=platform(row).replace("_", " ").title() if kind == "AwsEc2Instance" else "",
+        os=_cloud_rows.os_name(platform(row)) if found.kind in ("host", "image") else "",
         internet="yes" if _is_public(inner) or _reached_from_internet(row) else "unknown",
         tags=_cloud_rows.tags(one.get("Tags")),
         attributes=tuple(attributes),
@@ -171,7 +173,7 @@ def _plain(row: Row, found: Resource) -> Finding:
         kind=kind,
         port=port,
         protocol=protocol,
-        resource=f"{where} {ports}".strip() if not port else "",
+        resource="" if port else ports or where,
         proof="configuration",
         **_shared(row, found),
     )

@@ -244,7 +244,7 @@ def _database(thing: Thing) -> Seen:
     place = mapping(body, "DBSubnetGroup")
     spot = Spot(
         asset=key,
-        subnets=tuple(name for one in listed(place, "Subnets") if (name := text(one, "SubnetIdentifier"))),
+        subnets=tuple(each for one in listed(place, "Subnets") if (each := text(one, "SubnetIdentifier"))),
         groups=tuple(text(one, "VpcSecurityGroupId") for one in listed(body, "VpcSecurityGroups")),
         public4=public if isinstance(public, bool) else None,
         public6=False if public is False or text(body, "NetworkType") == "IPV4" else None,

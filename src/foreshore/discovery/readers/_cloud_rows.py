@@ -242,6 +242,11 @@ _MANAGERS = {
 }  # fmt: skip
 
 
+def os_name(platform: str) -> str:
+    """An operating system as people write it: `UBUNTU_22_04` is Ubuntu 22.04."""
+    return re.sub(r"(?<=\d) (?=\d)", ".", platform.replace("_", " ").title())
+
+
 def package(manager: str, platform: str, name: str) -> str:
     """The purl, without version, of a package by package manager and platform; '' where they do not tell."""
     manager, platform = manager.upper(), platform.upper()

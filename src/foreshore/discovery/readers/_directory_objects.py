@@ -1,12 +1,10 @@
 """Objects of a SharpHound collection as structures, whichever kind of object they are."""
 
-# ruff: noqa: N815 - fields of the structures are named as the format names them
 from __future__ import annotations
 
 from typing import Any
 
 import msgspec
-
 from foreshore.discovery.readers._decoding import Scalar
 
 

@@ -83,7 +83,9 @@ class Network:
             for source in open_to:
                 yield from self.reach(source, f"asset:{one.key}", ports, protocol, kind)
             for workload, target_ports in behind:
-                yield from self.reach(f"asset:{one.key}", f"asset:{workload.top.key}", target_ports, protocol, "service")
+                yield from self.reach(
+                    f"asset:{one.key}", f"asset:{workload.top.key}", target_ports, protocol, "service"
+                )
 
     def behind(self, one: Object) -> list[Workload]:
         """The workloads that a service selects, each once."""
@@ -112,7 +114,9 @@ class Network:
         """Yield the way from an ingress to a service; one that the report does not hold is sighted by its name."""
         key = identity("Service", one.namespace, name)
         service = self.services.get(key)
-        yield from self.said.sighting(_front(service or Object("Service", one.namespace, name, {}), (("artifact", key),)))
+        yield from self.said.sighting(
+            _front(service or Object("Service", one.namespace, name, {}), (("artifact", key),))
+        )
         if port and not port.isdigit():
             named = mappings(service.spec, "ports") if service is not None else []
             port = next((_naming.text(p.get("port")) for p in named if _naming.text(p.get("name")) == port), "")
@@ -154,7 +158,9 @@ class Network:
                 found.extend(_ranges(_naming.text(block.get("cidr")), texts(block, "except")))
                 continue
             spaces = self.spaces(peer["namespaceSelector"]) if isinstance(peer.get("namespaceSelector"), dict) else None
-            near = self.of(one.namespace) if spaces is None else [w for w in self.workloads if w.top.namespace in spaces]
+            near = (
+                self.of(one.namespace) if spaces is None else [w for w in self.workloads if w.top.namespace in spaces]
+            )
             chosen = self.selected(peer.get("podSelector"), near)
             if not chosen:
                 self.skip(Skipped(one.shown, "a rule of the network policy is for no workload of this report"))

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-
 from foreshore import facts
 from foreshore.discovery import reports
 from foreshore.discovery.readers import _decoding, _kubernetes_yaml, _naming
@@ -134,9 +133,7 @@ def _bodies(report: facts.Report, skip: Callable[[Skipped], None]) -> Iterator[t
         yield body, kind.removesuffix("List")
 
 
-def _unfolded(
-    body: Any, where: str, of_list: str, skip: Callable[[Skipped], None], depth: int
-) -> Iterator[Object]:
+def _unfolded(body: Any, where: str, of_list: str, skip: Callable[[Skipped], None], depth: int) -> Iterator[Object]:
     if not isinstance(body, dict):
         skip(Skipped(where, "is no object of Kubernetes"))
         return

@@ -23,7 +23,11 @@ _MAKERS = (
     "cronjobs", "daemonsets", "deployments", "jobs", "replicasets", "replicationcontrollers", "statefulsets",
 )  # fmt: skip
 # Roles that every cluster has, for bindings in a report that does not hold the role itself.
-_BUILT_IN = {"cluster-admin": ("admin_of", "*:*"), "admin": ("controls", "role admin"), "edit": ("controls", "role edit")}
+_BUILT_IN = {
+    "cluster-admin": ("admin_of", "*:*"),
+    "admin": ("controls", "role admin"),
+    "edit": ("controls", "role edit"),
+}
 _ANYBODY = ("system:anonymous", "system:unauthenticated")
 
 

@@ -149,7 +149,7 @@ def _sighting(row: Row, one: Row, found: Resource) -> Sighting:
     return _cloud_rows.sighting(
         found,
         identifiers=tuple(identifiers),
-        os=platform.replace("_", " ").title() if found.kind in ("host", "image") else "",
+        os=_cloud_rows.os_name(platform) if found.kind in ("host", "image") else "",
         internet="yes" if _from_internet(row) else "unknown",
         tags=_cloud_rows.tags(one.get("tags")),
         attributes=tuple(attributes),

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-
 from foreshore import facts
 from foreshore.discovery import reports
 from foreshore.discovery.readers import _decoding, _naming
@@ -100,7 +99,9 @@ class _Reading:
         for one in self.found.values():
             if one.type == _ASSIGNMENT:
                 yield from self.assignment(one, looking)
-        self.skipped.extend(Skipped(f"role {name}", f"{count} role assignments {_WHY}") for name, count in looking.items())
+        self.skipped.extend(
+            Skipped(f"role {name}", f"{count} role assignments {_WHY}") for name, count in looking.items()
+        )
         for relation in self.network.relations():
             for end in (relation.source, relation.target):
                 if end.startswith("asset:"):

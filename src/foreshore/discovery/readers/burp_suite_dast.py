@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from foreshore import facts
 from foreshore.discovery import reports
-from foreshore.discovery.readers import _burp, _hosts, _web_scans
+from foreshore.discovery.readers import _burp, _hosts, _naming, _web_scans
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Skipped
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
-_TITLE = re.compile(r"<title>\s*(?:Scan|Burp)[^<]{0,200}report", re.IGNORECASE)
+_TITLE = re.compile(r"<title>[^<]{0,100}(?:\bscan\b[^<]{0,100}report|burp)", re.IGNORECASE)
 _MARKERS = re.compile(r"issue-(?:container|table|type-row|type-container)|Scan (?:Remediation|Detailed|Summary) Report")
 _ON = re.compile(r"(?:Issues found on|More details for)\s+(\S+)")
 _COUNT = re.compile(r"\s*\[\d{1,9}\]$")
@@ -56,8 +56,8 @@ class BurpSuiteDast:
             if found := _ON.search(_text(heading)):
                 yield from applications.at(found.group(1))[1]
         for number, (anchor, row) in enumerate(rows, 1):
-            if not row.base or not row.name:
-                yield Skipped(f"row {number} of the overview", "stands under no site" if row.name else "names no issue")
+            if not row.name:
+                yield Skipped(f"row {number} of the overview", "names no issue")
                 continue
             asset, before = applications.at(row.base)
             yield from before
@@ -120,10 +120,10 @@ def _rows(root: HtmlElement) -> list[tuple[str, _Row]]:
         cells = element.findall("td")
         if cells and "issue-type-row" in (element.get("class") or ""):
             name = _COUNT.sub("", _text(cells[0]))
-        elif len(cells) >= 3 and "issue-path" in (cells[0].get("class") or ""):
-            link = element.find(".//a[@href]")
+        elif base and len(cells) >= 3 and (rated := _text(cells[1])) and _naming.is_severity(rated):
+            link = cells[-1].find(".//a[@href]")
             anchor = "" if link is None else (link.get("href") or "").lstrip("#")
-            found.append((anchor, _Row(name, base, _text(cells[0]), _text(cells[1]), _text(cells[2]))))
+            found.append((anchor, _Row(name, base, _text(cells[0]), rated, _text(cells[2]))))
     return found
 
 

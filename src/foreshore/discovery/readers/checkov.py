@@ -19,7 +19,7 @@ from foreshore.facts import Finding, Record, RunSeen, Skipped
 _SIGN = re.compile(r'"(checkov_version|bc_check_id)"\s*:|"check_class"\s*:\s*"checkov\.')
 _TYPE = re.compile(r'"check_type"\s*:')
 _LISTS = re.compile(r'"(passed_checks|failed_checks|skipped_checks|parsing_errors)"\s*:')
-_EMPTY = re.compile(r'^\s*\{\s*"passed"\s*:\s*\d+\s*,\s*"failed"\s*:\s*\d+\s*,\s*"skipped"\s*:')
+_EMPTY = re.compile(r'^\s*\[?\s*\{\s*"passed"\s*:\s*\d+\s*,\s*"failed"\s*:\s*\d+\s*,\s*"skipped"\s*:')
 _SECRET = re.compile(r"^CKV2?_SECRET_")
 
 
@@ -144,7 +144,7 @@ class _Reading:
         asset = self.assets.see(_iac_rows.project("checkov", root))
         # Only where the folder has a name is it known that the same code was looked at again.
         if root and outcome != "skipped":
-            self.coverage.looked(asset, rule)
+            self.coverage.looked(asset, _identifier(check) or rule)
         if outcome != "passed":
             self.findings.append(_finding(asset, rule, check, kind, "open" if outcome == "failed" else "suppressed"))
 
@@ -153,6 +153,12 @@ class _Reading:
         yield from self.findings
         yield from self.coverage.records()
         yield from self.skipped
+
+
+def _identifier(check: _Check) -> str:
+    """The vulnerability that a check of a package found; '' for other checks."""
+    details = _cloud_rows.mapping(check.vulnerability_details)
+    return _naming.text(details.get("id")) if details.get("package_name") else ""
 
 
 def _finding(asset: str, rule: str, check: _Check, kind: str, word: facts.Word) -> Finding:

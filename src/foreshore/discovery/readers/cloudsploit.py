@@ -24,7 +24,7 @@ _COLUMNS = (
 _STATUS = {"0": "OK", "1": "WARN", "2": "FAIL", "3": "UNKNOWN", "PASS": "OK", "WARNING": "WARN"}
 _SEVERITIES: dict[str, Severity] = {"FAIL": "medium", "WARN": "low"}
 _NOTHING = ("", "n/a", "unknown", "undefined", "null", "none")
-_ARN_ACCOUNT = re.compile(r"^arn:[\w-]+:[^:]*:[^:]*:(\d{10,14}):")
+_ACCOUNT = re.compile(r"^(?:arn:[\w-]+:[^:]*:[^:]*:(?=\d)|/subscriptions/|projects/)([\w-]{1,80})[:/]", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Cloudsploit:
         """Yield the run, the resources each once, findings, and what was looked at."""
         skipped: list[Skipped] = []
         rows = list(_rows(report, skipped))
-        accounts = sorted({found.group(1) for _, row in rows if (found := _ARN_ACCOUNT.match(row["resource"]))})
+        accounts = sorted({found.group(1) for _, row in rows if (found := _ACCOUNT.match(row["resource"]))})
         yield RunSeen(
             tool="cloudsploit",
             scanner=", ".join(accounts[:20]),

@@ -17,6 +17,8 @@ from foreshore.facts import ExposureKind, Finding, Record, RunSeen, Sighting, Sk
 _VULNERABILITIES = re.compile(r'"vulnerabilities"\s*:\s*\[')
 _TYPE = re.compile(rf'"(?:type|category)"\s*:\s*"(?:{"|".join(_gitlab.KINDS)})"')
 _IDENTIFIERS = re.compile(r'"identifiers"\s*:\s*\[\s*\{\s*"(?:type|name|value|url)"')
+_NOTHING = re.compile(r'"vulnerabilities"\s*:\s*\[\s*\]')
+_VERSIONED = re.compile(r'"version"\s*:\s*"\d{1,3}\.\d')
 _LISTED = re.compile(r'\[\s*\{\s*"')
 
 
@@ -39,6 +41,8 @@ class GitLab:
             return False
         if _TYPE.search(opening) and '"scanner"' in opening:
             return True
+        if _NOTHING.search(opening):  # of version 2, which said nothing of the scan
+            return '"remediations"' in opening and bool(_VERSIONED.search(opening))
         return '"location"' in opening and bool(_IDENTIFIERS.search(opening))
 
     def read(self, report: facts.Report) -> Iterator[Record]:
