@@ -1,4 +1,4 @@
-"""Verbs that answer questions: explain, paths, plan, diff, report."""
+"""Verbs that answer questions: explain, paths, plan, diff, report, export."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
     app.command()(plan)
     app.command()(diff)
     app.command()(report)
+    app.command()(export)
 
 
 def explain(
@@ -211,3 +212,28 @@ def report(
         print_json({"file": str(path), "format": format, "bytes": path.stat().st_size})
     else:
         typer.echo(f"Written: {path}")
+
+
+def export(
+    format: Annotated[str, typer.Option("--format", "-f", help="ocsf, cyclonedx, openvex, csv or parquet.")],
+    where: Annotated[str, typer.Option(help="A query: only exposures that match it.")] = "",
+    out: Annotated[str, typer.Option("--out", "-o", help="The file (or folder, for csv and parquet); - prints.")] = "",
+    workspace: WorkspaceOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write exposures for other programs, or every table as CSV or Parquet.
+
+    Example: foreshore export --format openvex --where 'kev = true' --out kev.openvex.json
+    """
+    from foreshore.report import exports
+
+    found = exports.write(open_workspace(workspace), format, where=where, out=out)
+    if out == "-":
+        return
+    if json:
+        print_json(found)
+        return
+    count = f"{len(found['tables'])} tables" if "tables" in found else f"{found['exposures']:,} exposures"
+    typer.echo(f"Written: {found['file']} ({count})")
+    for why, number in found["left_out"].items():
+        typer.echo(f"  {number:,} left out: {why}")

@@ -29,9 +29,8 @@ ENTRIES = st.lists(
 def decided(tried: list[Entry], address: Any, port: int) -> bool:
     """The first rule for the address and port decides; none means no."""
     for entry in tried:
-        if entry.protocol in ("any", "tcp") and address in entry.network:
-            if any(low <= port <= high for low, high in entry.ports):
-                return entry.allow
+        if entry.protocol in ("any", "tcp") and address in entry.network and _has(entry.ports, port):
+            return entry.allow
     return False
 
 

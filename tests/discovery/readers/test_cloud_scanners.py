@@ -321,6 +321,11 @@ def test_what_kube_hunter_found_as_a_credential_is_not_kept() -> None:
         ("popeye", {"popeye": {"score": 100, "grade": "A", "sections": None}}),
         ("kics", {"files_scanned": 0, "queries_total": 0, "queries": []}),
         ("terrascan", {"results": {"scan_errors": [], "violations": None, "scan_summary": {"policies_validated": 0}}}),
+        ("terrascan", {"results": {"violations": None, "count": {"low": 0, "medium": 0, "high": 0, "total": 0}}}),
+        (
+            "azure_security_center_recommendations",
+            b"subscriptionId,resourceId,recommendationName,recommendationDisplayName,state\n",
+        ),
         ("kubescape", {"generationTime": "", "customerGUID": "", "summaryDetails": {}, "results": []}),
         ("dockerbench", {"dockerbenchsecurity": "1.6.0", "tests": []}),
         ("scout_suite", b'scoutsuite_results =\n{"provider_code": "aws", "last_run": {}, "services": {}}'),

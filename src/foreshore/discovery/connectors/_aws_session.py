@@ -73,8 +73,10 @@ class _Sending:
 class Session(botocore.session.Session):
     """A session whose clients, those that fetch credentials too, ask through `phone`, once each, and never retry."""
 
-    def __init__(self, phone: Telephone, profile: str = "", endpoint: str = "") -> None:
+    def __init__(self, phone: Telephone, region: str, profile: str = "", endpoint: str = "") -> None:
         super().__init__(profile=profile or None)
+        self.set_config_variable("region", region)  # for clients that name none, such as those for credentials
+        self._region = region
         self._phone = phone
         self._endpoint = endpoint
 
@@ -99,7 +101,7 @@ class Session(botocore.session.Session):
         if credentials is None:
             raise UsageError("there are no credentials", where="aws", hint="set them as for the AWS command line")
         fetcher = AssumeRoleCredentialFetcher(self.create_client, credentials, role, extra_args=extra)
-        found = Session(self._phone, endpoint=self._endpoint)
+        found = Session(self._phone, self._region, endpoint=self._endpoint)
         # Where botocore itself keeps the credentials that it found.
         found._credentials = DeferredRefreshableCredentials(  # type: ignore[attr-defined]
             fetcher.fetch_credentials, "assume-role"

@@ -80,7 +80,7 @@ class AWS:
                 "AWS's own library is not installed", where="aws", hint="pip install 'foreshore[aws]'"
             ) from error
         try:
-            session = Session(desk.phone, self.profile, self.endpoint_url)
+            session = Session(desk.phone, self.home(), self.profile, self.endpoint_url)
             own = self._own(session, desk)
         except ForeshoreError:
             raise

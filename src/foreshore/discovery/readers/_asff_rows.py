@@ -174,7 +174,7 @@ def _plain(row: Row, found: Resource) -> Finding:
         port=port,
         protocol=protocol,
         resource="" if port else ports or where,
-        proof="configuration",
+        proof="unknown" if event else "configuration",
         **_shared(row, found),
     )
 

@@ -22,6 +22,7 @@ class Network:
         self.groups: list[Resource] = []
         self.protected: dict[str, list[str]] = {}  # security group -> subnets' ranges
         self.members: dict[str, list[str]] = {}  # security group -> machines
+        self.direct: dict[str, list[str]] = {}  # the same, by their own interfaces only
         self.application: dict[str, list[str]] = {}  # application security group -> machines
         self.of_machine: dict[str, list[dict[str, Any]]] = {}  # machine -> its interfaces' fields
         self.subnet_group: dict[str, str] = {}
@@ -56,7 +57,10 @@ class Network:
         if not machine:
             return
         self.of_machine.setdefault(machine, []).append(said)
-        groups = {lower_id(at(said, "networksecuritygroup", "id"))}
+        own = lower_id(at(said, "networksecuritygroup", "id"))
+        if own:
+            self.direct.setdefault(own, []).append(machine)
+        groups = {own}
         for place in each(said.get("ipconfigurations")):
             groups.add(self.subnet_group.get(lower_id(at(place, "subnet", "id")), ""))
             for group in each(place.get("applicationsecuritygroups")):
@@ -88,9 +92,10 @@ class Network:
     def relations(self) -> Iterator[Relation]:
         """Yield what every rule of every security group allows or denies, in the order of its priority."""
         for group in self.groups:
-            own = self.protected.get(group.id, [])
-            near = [f"asset:{one}" for one in dict.fromkeys(self.members.get(group.id, ()))]
-            protected = list(dict.fromkeys([*own, *near])) or [f"asset:{group.id}"]
+            subnets = self.protected.get(group.id, [])
+            machines = self.direct.get(group.id, []) if subnets else self.members.get(group.id, [])
+            near = [f"asset:{one}" for one in machines]
+            protected = list(dict.fromkeys([*subnets, *near])) or [f"asset:{group.id}"]
             for rule in _rules_of(group):
                 yield from self._rule(group, rule, protected)
 

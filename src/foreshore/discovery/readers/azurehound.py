@@ -120,6 +120,8 @@ class AzureHound:
         yield from skipped
         for kind, count in reading.left.items():
             yield Skipped(f"kind {kind}", f"{count} objects of this kind are not read")
+        for name, count in reading.looking.items():
+            yield Skipped(f"role {name}", f"{count} assignments of a role that only looks or is not known")
 
 
 class _Reading:
@@ -129,6 +131,8 @@ class _Reading:
         self.said = Ties()
         self.skip = skip
         self.left: Counter[str] = Counter()
+        self.looking: Counter[str] = Counter()
+        self.apps: dict[str, str] = {}  # number of an application's object -> its key
 
     # -- objects --
 
@@ -140,6 +144,8 @@ class _Reading:
         if not key:
             self.skip(Skipped(f"kind {kind}", "an object without an identifier"))
             return
+        if kind == "AZApp":
+            self.apps[_key(_naming.text(said.get("id")))] = key
         names = [_naming.text(said.get(one)) for one in ("displayname", "name", "userprincipalname")]
         system = (_naming.text(said.get("operatingsystem")), _naming.text(said.get("operatingsystemversion")))
         shown = [("directory_kind", kind)]
@@ -228,6 +234,7 @@ class _Reading:
             principal = _key(_naming.text(row.get("principalid")))
             scope = _key(_naming.text(row.get("directoryscopeid")).strip("/"))
             if scope:
+                scope = self.apps.get(scope, scope)
                 yield from self.tie("controls", principal, scope, _KNOWN.get(role.lower(), f"role {role}"))
             else:
                 yield from self.tie("member_of", principal, _key(role), word)
@@ -240,7 +247,7 @@ class _Reading:
             if kind:
                 yield from self.tie(kind, _key(_naming.text(row.get("principalid"))), _target(said), name)
             else:
-                self.left[f"role assignment, {name}"] += 1
+                self.looking[name] += 1
 
     def vault(self, said: dict[str, Any]) -> Iterator[Record]:
         """Yield what an access policy of a key vault allows."""

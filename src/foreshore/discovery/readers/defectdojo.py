@@ -85,6 +85,9 @@ def _of_json(report: facts.Report, skipped: list[Skipped]) -> Iterator[tuple[str
         rows = _decoding.rows(report, _platforms.ROW, skipped.append)
     for number, row in enumerate(rows, 1):
         yield f"finding {number}", known.named(row)
+    if known.unnamed:
+        why = f"{known.unnamed} are only numbers: ask with `prefetch=endpoints` to have their hosts as assets"
+        skipped.append(Skipped("endpoints", why))
 
 
 class _Known:
@@ -96,6 +99,7 @@ class _Known:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             found = {}
         self._found: Row = found if isinstance(found, dict) else {}
+        self.unnamed = 0  # endpoints that the page does not describe
 
     def _one(self, name: str, number: Any) -> Row:
         if isinstance(number, dict):
@@ -117,11 +121,17 @@ class _Known:
             "product": _naming.text(product.get("name")),
             "engagement": _naming.text(engagement.get("name")),
             "found_by": _naming.text(kind.get("name")) or _naming.text(test.get("test_type_name")),
-            "endpoints": [
-                one if isinstance(one, str) else self._one("endpoints", one)
-                for one in (listed if isinstance(listed, list) else [])
-            ],
+            "endpoints": [self._endpoint(one) for one in (listed if isinstance(listed, list) else [])],
         }
+
+    def _endpoint(self, value: Any) -> Any:
+        """A text, or the object with host and port; newer releases hold a location with its text."""
+        if isinstance(value, str):
+            return value
+        found = self._one("endpoints", value)
+        if not found:
+            self.unnamed += 1
+        return _naming.text(found.get("location_value")) or found
 
 
 # -- assets --------------------------------------------------------------------------------------

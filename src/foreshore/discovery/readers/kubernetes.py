@@ -186,7 +186,7 @@ def _plain(one: Object, kind: facts.AssetKind) -> Sighting:
 
 
 def _tags(labels: dict[str, str]) -> tuple[str, ...]:
-    return tuple(f"{name}={value}" for name, value in labels.items() if value)
+    return tuple(f"{name}={value}" for name, value in labels.items() if value and not name.endswith("-hash"))
 
 
 def _node(one: Object) -> Sighting:

@@ -132,12 +132,13 @@ class _Reading:
     def second(self, document: _Document) -> None:
         """Results by resource; what the resources are stands beside them."""
         self.cluster = _cluster(document)
-        self.project = _iac_rows.project("kubescape", *_repository(document))
         for name, control in mapping(mapping(document.summaryDetails).get("controls")).items():
             self.scores[name] = _naming.number(mapping(control).get("scoreFactor")) or 0.0
         resources: dict[str, dict[str, Any]] = {}
         for one in _decoding.each(_ANY, document.resources, "resources", self.skipped.append):
             resources[_naming.text(one.get("resourceID"))] = one
+        if not self.cluster and any(uid.startswith("path=") or one.get("source") for uid, one in resources.items()):
+            self.project = _iac_rows.project("kubescape", *_repository(document))
         for number, result in enumerate(_decoding.each(_ANY, document.results, "results", self.skipped.append)):
             uid = _naming.text(result.get("resourceID"))
             described = resources.get(uid) or mapping(result.get("rawResource"))
@@ -148,10 +149,10 @@ class _Reading:
                 self.control((asset, path, place), control, f"results[{number}].controls")
 
     def place(self, uid: str, thing: Mapping[str, Any], source: Mapping[str, Any]) -> tuple[Sighting, str, str]:
-        """(asset, file, place in it): an object of a cluster, or one that a file of a project describes."""
+        """(asset, file, place in it): an object of a cluster, or one that the files of a project describe."""
         kind, namespace, name = _named(uid, thing)
         path = _naming.text(source.get("relativePath")) or _naming.text(thing.get("sourcePath")).rpartition(":")[0]
-        if (path or uid.startswith("path=")) and self.project is not None:
+        if self.project is not None:
             label = "/".join(part for part in (namespace, kind, name) if part)
             return self.project, path, _iac_rows.place(path, label)
         return _kube_rows.workload(self.cluster, namespace, kind, name), "", ""

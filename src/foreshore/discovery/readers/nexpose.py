@@ -97,11 +97,14 @@ def _about(report: facts.Report) -> _About:
 
 def _check(element: etree._Element) -> dict[str, Any]:
     """What a definition says, as fields of a finding."""
-    refs = [
-        (ref.get("source", "").upper(), (ref.text or "").strip()) for ref in element.iterfind("references/reference")
+    pairs = [
+        (one.get("source", "").upper(), (one.text or "").strip()) for one in element.iterfind("references/reference")
     ]
-    of = lambda *names: [text for source, text in refs if source in names and text]  # noqa: E731
-    weaknesses = naming.public_ids(*of("CVE")) if of("CVE") else ()
+
+    def of(*names: str) -> list[str]:
+        return [text for source, text in pairs if source in names and text]
+
+    weaknesses = naming.public_ids(*of("CVE"))
     title = " ".join(element.get("title", "").split()) or element.get("id", "")
     number = naming.number(element.get("severity"))
     score, vector = _cvss(element)
@@ -154,6 +157,7 @@ class _Node:
         self.key = name if count == 1 else f"{name}#{count}"
         self._positive: set[str] = set()
         self._negative: set[str] = set()
+        self._failed: set[str] = set()
 
     def records(self) -> Iterator[Record]:
         yield self._sighting()
@@ -162,7 +166,8 @@ class _Node:
                 yield port
         for test in self._element.iter("test"):
             yield from self._test(test)
-        if self._negative and (said := scans.covered("nexpose", self.key, self._positive | self._negative)):
+        looked = (self._positive | self._negative) - self._failed
+        if self._negative and (said := scans.covered("nexpose", self.key, looked)):
             yield said
 
     def _sighting(self) -> Sighting:
@@ -220,12 +225,13 @@ class _Node:
         where = f"{self.key}, {rule or 'a test without identifier'}"
         if not rule:
             yield Skipped(where, "names no check")
-        elif status.startswith("not-"):
+        elif status.startswith(("not-", "overridden")):  # overridden: another test knew better
             self._negative.add(rule)
         elif "vulnerable" in status or "potential" in status:
             self._positive.add(rule)
             yield self._finding(test, rule, status)
         else:
+            self._failed.add(rule)
             yield Skipped(where, f"the test gave no answer ({status or 'no status'})")
 
     def _finding(self, test: etree._Element, rule: str, status: str) -> Finding:
@@ -242,7 +248,7 @@ class _Node:
             resource="" if url else key,
             url=url,
             proof=next((proof for word, proof in _PROOFS.items() if word in status), "unknown"),
-            word="accepted" if "exception" in status or "overrid" in status else "open",
+            word="accepted" if "exception" in status else "open",
             evidence=output,
             first_seen=_when(test.get("vulnerable-since")),
             observed_at=self._about.ends.get(test.get("scan-id", ""), self._about.ended),

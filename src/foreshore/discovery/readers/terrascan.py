@@ -16,7 +16,11 @@ from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Sighting, Skipped
 
-_SIGN = re.compile(r'"(policies_validated|violated_policies|iac_type|plan_root|scanned_at|scan_errors)"\s*:')
+# Of all versions: the first wrote only violations and how many there are
+_SIGN = re.compile(
+    r'"(policies_validated|violated_policies|iac_type|plan_root|scanned_at|scan_errors|rule_name)"\s*:'
+    r'|"count"\s*:\s*\{\s*"(low|medium|high|total)"\s*:'
+)
 _LIST = re.compile(r'"(violations|skipped_violations|passed_rules|scan_summary)"\s*:')
 
 

@@ -1,0 +1,134 @@
+"""Weaknesses of TLS services by one name and one severity, for tools that state facts and do not rate them.
+
+Severities follow what the attack needs: a flaw that gives away memory or the key itself is critical or
+high; what lets somebody in between read along under conditions is medium; what is only out of date by
+RFC 8996 (TLS 1.0, 1.1), RFC 7568 (SSL 3), RFC 6176 (SSL 2) and RFC 9325 is medium or low.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from foreshore.discovery.readers import _hosts, _naming
+from foreshore.facts import ExposureKind, Finding, Severity, Sighting
+
+
+class Flaw(NamedTuple):
+    """A weakness of a TLS service: what it is called, how bad it is, and its public names."""
+
+    title: str
+    severity: Severity
+    weaknesses: tuple[str, ...] = ()
+    cwes: tuple[int, ...] = ()
+    solution: str = ""
+
+
+_UPDATE = "Update the TLS library of the service."
+_CHAIN = "Install a valid certificate with its whole chain."
+FLAWS: dict[str, Flaw] = {
+    "heartbleed": Flaw("Memory can be read by a heartbeat (Heartbleed)", "high", ("CVE-2014-0160",), (125,), _UPDATE),
+    "ccs-injection": Flaw("An early key change is accepted", "high", ("CVE-2014-0224",), (326,), _UPDATE),
+    "robot": Flaw("RSA decryption tells right from wrong padding (ROBOT)", "medium", (), (203,), _UPDATE),
+    "compression": Flaw("Compression is on (CRIME)", "medium", ("CVE-2012-4929",), (310,), "Turn off compression."),
+    "insecure-renegotiation": Flaw(
+        "Renegotiation is not bound to the connection", "medium", ("CVE-2009-3555",), (310,), _UPDATE
+    ),
+    "client-renegotiation": Flaw(
+        "Clients can renegotiate at will, which costs the server much work", "low", ("CVE-2011-1473",), (400,),
+        "Turn off renegotiation that clients ask for.",
+    ),
+    "no-fallback-protection": Flaw(
+        "A fallback to older versions is not noticed (no TLS_FALLBACK_SCSV)", "low", (), (757,), _UPDATE
+    ),
+    "early-data": Flaw("Requests may be replayed (early data of TLS 1.3)", "info", (), (294,)),
+    "no-extended-master-secret": Flaw("The extended master secret is not supported", "low", (), (322,), _UPDATE),
+    "certificate-expired": Flaw("The certificate has expired", "medium", (), (298,), _CHAIN),
+    "certificate-self-signed": Flaw("The certificate is signed by itself", "medium", (), (295,), _CHAIN),
+    "certificate-name": Flaw("The certificate is for another name", "medium", (), (297,), _CHAIN),
+    "certificate-revoked": Flaw("The certificate was revoked", "high", (), (299,), _CHAIN),
+    "certificate-untrusted": Flaw("The certificate is not trusted", "medium", (), (295,), _CHAIN),
+    "certificate-chain-order": Flaw("The chain of certificates is in the wrong order", "low", (), (295,), _CHAIN),
+    "certificate-sha1": Flaw("A certificate is signed with SHA-1 or MD5", "medium", (), (328,), _CHAIN),
+    "certificate-key": Flaw("The key of the certificate is too short", "medium", (), (326,), _CHAIN),
+    "certificate-distrusted": Flaw("The certificate hangs on a root that browsers took out", "medium", (), (295,), _CHAIN),
+    "ssl2": Flaw("SSL 2.0 is accepted", "high", (), (327,), "Turn off SSL 2.0."),
+    "ssl3": Flaw("SSL 3.0 is accepted", "high", (), (327,), "Turn off SSL 3.0."),
+    "tls1.0": Flaw("TLS 1.0 is accepted", "medium", (), (327,), "Turn off TLS 1.0."),
+    "tls1.1": Flaw("TLS 1.1 is accepted", "medium", (), (327,), "Turn off TLS 1.1."),
+}  # fmt: skip
+
+# What a cipher suite must not have, worst first; of the names of OpenSSL and of IANA.
+_BAD: tuple[tuple[re.Pattern[str], Severity, str], ...] = (
+    (re.compile(r"NULL"), "high", "no encryption"),
+    (re.compile(r"(?:^|[-_])(?:ANON|ADH|AECDH)(?:[-_]|$)"), "high", "no proof of identity"),
+    (re.compile(r"EXPORT|(?:^|[-_])EXP(?:1024)?[-_]"), "high", "export grade"),
+    (re.compile(r"RC2|(?<![A-Z0-9])DES(?:40)?[-_]CBC(?![-_]?3)(?!3)"), "high", "DES or RC2"),
+    (re.compile(r"RC4|ARCFOUR"), "medium", "RC4"),
+    (re.compile(r"3DES|DES[-_]CBC3|DES[-_]192|IDEA"), "medium", "64-bit blocks"),
+    (re.compile(r"[-_]MD5$"), "medium", "MD5"),
+    (re.compile(r"GOST|SEED"), "low", "a cipher that is hardly examined"),
+    (re.compile(r"^(?:TLS_RSA_|TLS_DH_|TLS_ECDH_|(?:AES|CAMELLIA|ARIA)\d{3})"), "low", "no forward secrecy"),
+    (re.compile(r"_CBC_|^(?:EC)?DHE-\w+-(?:AES|CAMELLIA)\d{3}-SHA\d*$"), "low", "CBC mode"),
+)
+
+
+@lru_cache(maxsize=4096)
+def weak_suite(name: str, bits: int = 0) -> tuple[Severity, str] | None:
+    """(severity, reason) of the worst that a cipher suite has, by its OpenSSL or IANA name; None for a good one."""
+    upper = name.strip().upper()
+    for pattern, severity, reason in _BAD:
+        if pattern.search(upper):
+            return severity, reason
+    return ("medium", f"{bits} bits") if 0 < bits < 112 else None
+
+
+def version_key(text: str) -> str:
+    """`ssl2`, `ssl3`, `tls1.0` … of `SSLv2`, `TLSv1.0`, `TLS_1_0`, `tls_1_0_cipher_suites`; '' where it is none."""
+    found = re.match(r"(ssl|tls)[ v_]*([123])(?:[._]([0-3]))?(?![0-9])", text.strip().lower())
+    if found is None:
+        return ""
+    family, major, minor = found.groups()
+    return f"ssl{major}" if family == "ssl" else f"tls{major}.{minor or '0'}"
+
+
+def version_name(key: str) -> str:
+    """How a version is written for people: `TLS 1.2`."""
+    return f"{key[:3].upper()} {key[3:]}" + ("" if "." in key else ".0")
+
+
+def host(name: str, address: str) -> Sighting | None:
+    """The sighting of a server by name and address; None where both say nothing."""
+    identifiers = _hosts.gather(_hosts.named("fqdn", name), _hosts.named("ip", address))
+    name, shown = name.strip().strip(".").lower(), _naming.address(address)
+    key = " ".join(dict.fromkeys(part for part in (name, shown) if part))
+    if not key:
+        return None
+    return Sighting(key=key, name=name or shown, identifiers=identifiers or (("artifact", key),), authenticated=False)
+
+
+def kind_of(severity: Severity, weaknesses: tuple[str, ...]) -> ExposureKind:
+    """A flaw with a public name is a vulnerability; other bad settings are misconfigurations, facts observations."""
+    if severity == "info":
+        return "observation"
+    return "vulnerability" if weaknesses else "misconfiguration"
+
+
+def finding(asset: str, port: int, rule: str, evidence: str = "", *, flaw: Flaw | None = None) -> Finding:
+    """The finding of the flaw `rule`, or of `flaw` under that rule."""
+    found = flaw or FLAWS[rule]
+    return Finding(
+        asset=asset,
+        rule=rule,
+        title=found.title,
+        severity=found.severity,
+        weaknesses=found.weaknesses,
+        kind=kind_of(found.severity, found.weaknesses),
+        port=port,
+        protocol="tcp",
+        cwes=found.cwes,
+        proof="probe",
+        solution=found.solution,
+        evidence=evidence,
+    )
