@@ -105,9 +105,34 @@ def shop(server: str) -> None:
     tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "db-1"}]}]
     ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, SubnetId=net["private"],
                       SecurityGroupIds=[net["data"]], TagSpecifications=tags)  # fmt: skip
-    client(server, "ecr").create_repository(repositoryName="shop/api")
+    images(server)
+    reported(server)
     where = {"LocationConstraint": REGION}
     client(server, "s3").create_bucket(Bucket="example-files", CreateBucketConfiguration=where)
+
+
+def images(server: str) -> None:
+    """One image, which the registry has scanned."""
+    ecr = client(server, "ecr")
+    ecr.create_repository(repositoryName="shop/api")
+    kind = "application/vnd.docker.distribution.manifest.v2+json"
+    config = {"mediaType": "application/vnd.docker.container.image.v1+json", "size": 7, "digest": "sha256:" + "a1" * 32}
+    manifest = json.dumps({"schemaVersion": 2, "mediaType": kind, "config": config, "layers": []})
+    ecr.put_image(repositoryName="shop/api", imageManifest=manifest, imageTag="1.0")
+    ecr.start_image_scan(repositoryName="shop/api", imageId={"imageTag": "1.0"})
+
+
+def reported(server: str) -> None:
+    """A finding in Security Hub about the bucket."""
+    finding = {
+        "SchemaVersion": "2018-10-08", "Id": "finding-1", "GeneratorId": "example/bucket-encryption",
+        "ProductArn": f"arn:aws:securityhub:{REGION}:{ACCOUNT}:product/{ACCOUNT}/default", "AwsAccountId": ACCOUNT,
+        "Types": ["Software and Configuration Checks"], "CreatedAt": "2026-03-01T00:00:00Z",
+        "UpdatedAt": "2026-03-01T00:00:00Z", "Severity": {"Label": "HIGH"}, "Title": "The bucket is not encrypted",
+        "Description": "Objects are kept in the clear.", "RecordState": "ACTIVE", "Workflow": {"Status": "NEW"},
+        "Compliance": {"Status": "FAILED"}, "Resources": [{"Type": "AwsS3Bucket", "Id": "arn:aws:s3:::example-files"}],
+    }  # fmt: skip
+    client(server, "securityhub").batch_import_findings(Findings=[finding])
 
 
 def settings(server: str, more: str = "") -> str:
@@ -153,12 +178,17 @@ def test_from_the_command_line_to_assets_and_relations(cloud: str, workspace: Wo
     (workspace.root / "sources.toml").write_text(settings(cloud), encoding="utf-8")
     [result] = json.loads(foreshore(workspace, "collect", "--json").stdout)
     assert (result["source"], result["error"], result["resumed"]) == ("cloud", None, 0)
-    assert {run["reader"] for run in result["import"]["runs"]} >= {"aws_collection"}
-    assert next(run["source"] for run in result["import"]["runs"] if run["reader"] == "aws_collection") == "cloud"
+    runs = {run["reader"]: run for run in result["import"]["runs"]}
+    assert runs["aws_collection"]["source"] == "cloud"
+    assert runs["asff"]["findings"] == 1
+    assert (runs["aws_collection"]["findings"] > 0, runs["aws_collection"]["coverage"]) == (True, "complete")
     foreshore(workspace, "cycle", "--json")
     assets = {one["name"]: one for one in json.loads(foreshore(workspace, "assets", "--json").stdout)}
     assert {"web-1", "db-1", "web-role", "shop/api", "example-files", ACCOUNT} <= assets.keys()
     assert assets["web-1"]["kind"] == "host"
+    # What Security Hub says and what was listed is one bucket.
+    assert assets["example-files"]["open_exposures"] == 1
+    assert assets["shop/api:1.0"]["open_exposures"] > 0
     # Nothing is left in the clear, and the raw answers are kept as evidence.
     assert [one.name for one in (workspace.root / "collected" / "cloud").iterdir()] == ["lock"]
     assert list(workspace.evidence_dir.glob("*.bin"))

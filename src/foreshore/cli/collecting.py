@@ -68,6 +68,8 @@ def _one(workspace: Workspace, source: Source, quiet: bool) -> dict[str, Any]:
                 say(f"{source.name}: kept aside in {collecting.put_aside(workspace, source)}")
             else:
                 collecting.clear(workspace, source)
+                if found.resumed == found.answers:
+                    say(f"{source.name}: this was the collection of {found.collected_at}; run again for the present")
     except ForeshoreError as error:
         shown["error"] = error.sentence()
         say(f"foreshore: {error.sentence()}")

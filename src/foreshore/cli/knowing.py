@@ -1,4 +1,4 @@
-"""Verbs about what is known: assets with their review queue, and coverage, what nobody looks at."""
+"""Verbs about what is known: assets with their review queue, what nobody looks at, and the facts read again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from foreshore.cli.reading import TopOption
-from foreshore.cli.shared import JsonOption, WorkspaceOption, day, open_workspace, print_json, table
+from foreshore.cli.shared import JsonOption, WorkspaceOption, day, note, open_workspace, print_json, table
 from foreshore.errors import UsageError
 
 ANSWERS = {"same": True, "different": False}
@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
     group.command()(show)
     app.add_typer(group, name="assets")
     app.command()(coverage)
+    app.command()(rebuild)
 
 
 def assets(
@@ -200,3 +201,24 @@ def _near(one: dict[str, Any]) -> str:
     if one["critical"]:
         return f"{one['critical']:,} part of it"
     return "in its zone" if one["near"] else ""
+
+
+def rebuild(workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
+    """Read all kept evidence again and compare: the facts have to come out the same. Nothing is changed.
+
+    Example: foreshore rebuild
+    """
+    from foreshore.cycle import rebuilding
+
+    found = rebuilding.rebuild(open_workspace(workspace), on_note=note)
+    if json:
+        print_json(found)
+    else:
+        equal = "they come out the same" if found["equal"] else "they come out otherwise"
+        typer.echo(f"{found['imports']:,} imports were read again from the evidence: {equal}.")
+        for one in found["lost"]:
+            typer.echo(f"  cannot be read again: {one['file']}: {one['why']}")
+        for one in found["differences"]:
+            typer.echo(f"  {one['what']}: {one['only_here']:,} only here, {one['only_rebuilt']:,} only rebuilt")
+    if not found["equal"]:
+        raise typer.Exit(1)

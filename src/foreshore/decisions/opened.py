@@ -160,9 +160,9 @@ class Decisions:
         """Take down whether two parts of assets are the `same` or `different`."""
         receipts.review(self._alias, left, right, verdict, because=because, author=author)
 
-    def reviews(self) -> list[facts.AssetReview]:
-        """Return the latest answer about each pair that has one."""
-        return receipts.reviews(self._alias)
+    def reviews(self, as_of: datetime | None = None) -> list[facts.AssetReview]:
+        """Return the latest answer (until `as_of`) about each pair that has one."""
+        return receipts.reviews(self._alias, as_of)
 
     def acknowledge(
         self, job: str, kind: str, detail: Mapping[str, Any] | None = None, *, author: str = "foreshore"

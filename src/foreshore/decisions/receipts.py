@@ -72,9 +72,11 @@ def review(alias: str, left: int, right: int, verdict: str, *, because: str, aut
         row.save(using=alias)
 
 
-def reviews(alias: str) -> list[facts.AssetReview]:
-    """The latest answer to each pair that has one, in the order of the pairs."""
+def reviews(alias: str, as_of: datetime | None = None) -> list[facts.AssetReview]:
+    """The latest answer (until `as_of`) to each pair that has one, in the order of the pairs."""
     rows = AssetReview.objects.using(alias).order_by("decided_at", "id")
+    if as_of is not None:
+        rows = rows.filter(decided_at__lte=audit.utc(as_of))
     latest: dict[tuple[int, int], str] = {}
     for left, right, verdict in rows.values_list("left_asset", "right_asset", "verdict"):
         if left is not None and right is not None:

@@ -195,8 +195,8 @@ class Importer:
         """The lake that is written to."""
         return self._lake
 
-    def read(self, report: FileReport, origin: Origin) -> None:
-        """Read one report; what fails is noted and leaves nothing."""
+    def read(self, report: FileReport, origin: Origin, *, now: datetime | None = None) -> None:
+        """Read one report, as it was read at `now`; what fails is noted and leaves nothing."""
         try:
             name, reader = self._reader(report)
             with report.open() as stream:
@@ -207,7 +207,7 @@ class Importer:
             if self._known(run["read_key"], report.name, name):
                 return
             run |= {"file": report.name, "size": size}
-            self._stage_records(run, _careful(reader, name, report), origin)
+            self._stage_records(run, _careful(reader, name, report), origin, now)
             self._keep(report, mapped)
         except BadReport as error:
             self.fail(report.name, error)
@@ -229,9 +229,10 @@ class Importer:
             self._stage_records(run, records, origin)
         self._commit_when_full()
 
-    def review(self, digest: str) -> None:
+    def review(self, digest: str, at: datetime | None = None) -> None:
         """Take people's words on assets as a run of their own, named by `digest`, and settle them all."""
-        self.take([facts.RunSeen(tool="review")], Origin(), file="assets that a person looked at", digest=digest)
+        said = facts.RunSeen(tool="review", observed_at=at or self._now or datetime.now(UTC))
+        self.take([said], Origin(), file="assets that a person looked at", digest=digest)
         self._staging.reviewing = True
 
     def fail(self, file: str, error: BadReport) -> None:
@@ -291,10 +292,12 @@ class Importer:
         self._note(f"{file}: known by its digest, nothing to do")
         return True
 
-    def _stage_records(self, run: dict[str, Any], records: Iterable[facts.Record], origin: Origin) -> None:
+    def _stage_records(
+        self, run: dict[str, Any], records: Iterable[facts.Record], origin: Origin, now: datetime | None = None
+    ) -> None:
         from foreshore.discovery.columns import Columns
 
-        now = self._now or datetime.now(UTC)
+        now = now or self._now or datetime.now(UTC)
         columns = Columns(
             run["run"], origin.site, origin.source or run["reader"], run["reader"], self._staging.take,
             now=now, proofs=self._settings.proofs, redact=self._redact,

@@ -12,7 +12,7 @@ from foreshore import facts
 from foreshore.discovery.readers import _aws_network, _aws_ports
 from foreshore.discovery.readers._aws_network import Spot
 from foreshore.discovery.readers._aws_ports import Entry
-from foreshore.discovery.readers._aws_rights import fits
+from foreshore.discovery.readers._aws_rights import Statement, fits
 from foreshore.discovery.readers._aws_shapes import Network, World
 
 # A world of 16 addresses: small enough to try them all.
@@ -77,6 +77,17 @@ def test_patterns_fit_as_their_definition_says(pattern: str, value: str) -> None
     assert fits(pattern, value) == slowly(pattern, value)
 
 
+ARNS = st.lists(st.text("ab", max_size=6), unique=True, max_size=12).map(sorted)
+
+
+@given(st.lists(st.text("ab*?", max_size=5), max_size=4).map(tuple), ARNS, st.booleans())
+def test_resources_among_many_are_those_that_fit_one_by_one(
+    patterns: tuple[str, ...], arns: list[str], beside: bool
+) -> None:
+    statement = Statement(True, ("iam:passrole",), False, patterns, beside, False)
+    assert sorted(statement.among(arns)) == [arn for arn in arns if statement.names(arn)]
+
+
 def test_a_hostile_pattern_takes_no_longer_than_both_lengths_multiplied() -> None:
     assert not fits("*a" * 500 + "b", "a" * 2000)
 
@@ -118,7 +129,8 @@ def test_all_four_together_are_proof() -> None:
 
 
 def test_each_missing_piece_leaves_it_unknown() -> None:
-    assert {answer(**{part: None}) for part in ("tables", "acls", "groups", "subnets")} == {"unknown"}
+    missing: list[dict[str, Any]] = [{part: None} for part in ("tables", "acls", "groups", "subnets")]
+    assert {answer(SPOT, **one) for one in missing} == {"unknown"}
 
 
 def test_each_piece_that_is_closed_is_proof_of_no() -> None:

@@ -136,6 +136,25 @@ def test_tokens_that_are_always_stale_end_as_refused(tmp_path: Path) -> None:
         assert collection.refused == 1
 
 
+def test_what_was_interrupted_long_ago_is_begun_anew(tmp_path: Path) -> None:
+    path = tmp_path / "c.ndjson"
+    with Collection(path, "made-up", "test") as collection:
+        now = collection.head.collected_at
+        with pytest.raises(Stop):
+            World([("a", 3, True)], 2).collect(collection)
+    path.write_bytes(path.read_bytes().replace(now.encode(), b"2020-01-01T00:00:00Z"))
+    with Collection(path, "made-up", "test") as collection:
+        assert (collection.resumed, collection.answers) == (0, 0)
+        assert collection.head.collected_at > "2020-01-02"
+        assert len(World([("a", 3, True)]).collect(collection)) == 3
+        collection.finish()
+    assert len(lines(path)) == 4
+    # A complete one waits for its import, however old it is.
+    path.write_bytes(path.read_bytes().replace(collection.head.collected_at.encode(), b"2020-01-01T00:00:00Z"))
+    with Collection(path, "made-up", "test") as collection:
+        assert (collection.complete, collection.resumed) == (True, 3)
+
+
 def test_another_connectors_file_is_not_gone_on_with(tmp_path: Path) -> None:
     path = tmp_path / "c.ndjson"
     one_go(path, [("a", 2, True)])

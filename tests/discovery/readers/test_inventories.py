@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from foreshore.discovery.readers import azure_inventory, gcp_inventory
+from foreshore.discovery.readers import azure_inventory, cmdb, entra, gcp_inventory
 from foreshore.discovery.reports import FileReport
 from foreshore.discovery.sniffing import pick
 from foreshore.errors import BadReport
@@ -203,3 +203,63 @@ def test_a_plain_policy_says_that_it_is_not_known_of_what_it_is() -> None:
     found = read(gcp_inventory.PLUGIN, document)
     assert [one.target for one in found if isinstance(one, Relation)] == ["asset://storage.googleapis.com/b"]
     assert [one.where for one in found if isinstance(one, Skipped)] == ["policies[0]"]
+
+
+# -- registers --
+
+
+@pytest.mark.corpus
+def test_every_asset_of_a_real_register_has_its_serial_number_and_owner() -> None:
+    path = ROOT / "snipeit" / "assets.json"
+    assert pick(FileReport(path.name, path))[0] == "cmdb"
+    stated = {one["serial"]: one for one in objects(json.loads(path.read_text("utf-8"))) if one.get("asset_tag")}
+    gone = {serial for serial, one in stated.items() if "Lost" in one["status_label"]["name"]}
+    found = read(cmdb.PLUGIN, path)
+    owners = {dict(one.identifiers)["serial"]: one.owner for one in found if isinstance(one, Sighting)}
+    assert owners == {
+        serial: (one["assigned_to"] or {}).get("email", "") for serial, one in stated.items() if serial not in gone
+    }
+    assert sum(isinstance(one, Skipped) for one in found) == len(gone) == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "is_register"),
+    [
+        ("Asset Name,Asset Tag,Serial,Checked Out To", True),
+        ("name;serial_number;owned_by", True),
+        ("Hostname\tSerial Number\tDepartment", True),
+        ("name,owner", False),
+        ("name,serial,owner,severity", False),
+        ("Plugin ID,Host,Serial,Owner", False),
+    ],
+)
+def test_a_register_is_known_by_its_columns(header: str, is_register: bool) -> None:
+    assert cmdb.PLUGIN.sniff(f"{header}\n".encode()) is is_register
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    names=st.lists(st.from_regex(r"[a-z]{3,8}-[0-9]{1,4}", fullmatch=True), min_size=1, max_size=8, unique=True),
+    owner=st.from_regex(r"[A-Z][a-z]{1,8} team", fullmatch=True),
+)
+def test_csv_and_json_of_a_register_say_the_same(names: list[str], owner: str) -> None:
+    rows = [{"name": name, "serial_number": f"SN-{name}", "owned_by": owner, "sys_id": name} for name in names]
+    lines = [",".join(rows[0]), *(",".join(row.values()) for row in rows)]
+    as_csv = read(cmdb.PLUGIN, "\n".join(lines).encode() + b"\n")
+    assert said(as_csv) == said(read(cmdb.PLUGIN, {"result": rows}))
+    assert {one.owner for one in as_csv if isinstance(one, Sighting)} == {owner}
+    assert sum(isinstance(one, Sighting) for one in as_csv) == len(names)
+
+
+@pytest.mark.corpus
+def test_every_managed_device_and_person_of_real_answers_of_graph_is_an_asset() -> None:
+    devices = ROOT / "microsoft" / "intune" / "managed_devices.json"
+    stated = [one for one in objects(json.loads(devices.read_text("utf-8"))) if "device_name" in one]
+    found = [one for one in read(entra.PLUGIN, devices) if isinstance(one, Sighting) and one.kind == "host"]
+    assert [(one.name, one.owner, dict(one.identifiers)["serial"]) for one in found] == [
+        (one["device_name"], one["user_principal_name"], one["serial_number"]) for one in stated
+    ]
+    users = ROOT / "microsoft" / "entra" / "users.json"
+    people = {one["id"] for one in objects(json.loads(users.read_text("utf-8"))) if one.get("user_principal_name")}
+    seen = {one.key.removeprefix("entra:") for one in read(entra.PLUGIN, users) if isinstance(one, Sighting)}
+    assert seen == people

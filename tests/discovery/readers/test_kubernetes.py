@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
+from foreshore.discovery.connectors import kubernetes as connector
+from foreshore.discovery.connectors._asking import Pace, telephone
+from foreshore.discovery.connectors._collection import Collection
+from foreshore.discovery.connectors._desk import Desk
 from foreshore.discovery.readers import kubernetes
 from foreshore.discovery.readers._kubernetes_network import _ranges
 from foreshore.discovery.readers._kubernetes_yaml import MOST_BYTES
 from foreshore.discovery.reports import FileReport
 from foreshore.discovery.sniffing import pick
-from foreshore.errors import BadReport
-from foreshore.facts import Finding, Record, Relation, Sighting
+from foreshore.errors import BadReport, UsageError
+from foreshore.facts import Finding, Record, Relation, RunSeen, Sighting, Skipped
+from foreshore.http import Door
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -170,6 +181,23 @@ def test_what_looks_like_a_date_or_a_time_is_text() -> None:
     assert "default/Pod/2024-01-01" in names
 
 
+def test_two_clusters_never_share_users_or_namespaces() -> None:
+    def of(number: int) -> dict[str, tuple[tuple[str, str], ...]]:
+        uid = f"00000000-0000-4000-8000-{number:012d}"
+        space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system", "uid": uid}}
+        binding = {
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "b"},
+            "roleRef": {"kind": "ClusterRole", "name": "cluster-admin"}, "subjects": [{"kind": "Group", "name": "ops"}],
+        }  # fmt: skip
+        found = read(json.dumps([binding, space]).encode())
+        return {one.key: one.identifiers for one in found if isinstance(one, Sighting)}
+
+    one, other = of(1), of(2)
+    for key in ("Cluster", "Group/ops", "Namespace/kube-system"):
+        strong = [dict(held[f"kubernetes:///{key}"])["cloud_id"] for held in (one, other)]
+        assert strong[0] != strong[1]
+
+
 # -- laws of the network --
 
 
@@ -224,3 +252,159 @@ def test_a_namespace_is_chosen_by_the_label_that_all_namespaces_have() -> None:
     found = policy({"podSelector": {"matchLabels": {"app": "db"}}, "ingress": [rule]})
     allowed = [(end(one.source), end(one.target), one.ports) for one in found if one.allowed]
     assert allowed == [("Pod/probe", "Pod/db", "5432,9000-9010")]
+
+
+# -- the connector, against a server that lists, pages and refuses as the API's reference says --
+
+
+def pod(number: int) -> dict[str, Any]:
+    container = {
+        "name": "a", "image": "a:1", "command": ["run", "--with", "not-a-real-secret"],
+        "env": [{"name": "PASSWORD", "value": "not-a-real-secret"}],
+    }  # fmt: skip
+    return {
+        "metadata": {"name": f"pod-{number}", "namespace": "shop", "managedFields": [{"manager": "x"}]},
+        "spec": {"hostPID": True, "containers": [container]},
+    }
+
+
+class Cluster:
+    """Seven pods, one node, everything else empty; counts what it was asked."""
+
+    def __init__(self) -> None:
+        self.pods = [pod(number) for number in range(7)]
+        self.asked: list[str] = []
+        self.expire_once = False
+        self.busy_once = False
+        self.forbidden = ""
+
+    def answer(self, path: str, query: dict[str, list[str]]) -> tuple[int, dict[str, str], Any]:
+        resource = path.rpartition("/")[2]
+        self.asked.append(resource)
+        if self.busy_once and resource == "nodes":
+            self.busy_once = False
+            return 429, {"retry-after": "0"}, {"kind": "Status", "message": "too many requests"}
+        if resource == self.forbidden:
+            return 403, {}, {"kind": "Status", "message": f'{resource} is forbidden: User "x" cannot list'}
+        items: list[Any] = {"pods": self.pods, "nodes": [{"metadata": {"name": "node-1"}}]}.get(resource, [])
+        start, limit = int(query.get("continue", ["0"])[0]), int(query["limit"][0])
+        if start and self.expire_once:
+            self.expire_once = False
+            return 410, {}, {"kind": "Status", "reason": "Expired"}
+        following = {"continue": str(start + limit)} if start + limit < len(items) else {}
+        kind = {"pods": "PodList", "nodes": "NodeList"}.get(resource, "EmptyList")
+        return 200, {}, {"apiVersion": "v1", "kind": kind, "metadata": following, "items": items[start : start + limit]}
+
+
+@contextmanager
+def serving(cluster: Cluster) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            parts = urlsplit(self.path)
+            status, headers, body = cluster.answer(parts.path, parse_qs(parts.query))
+            data = json.dumps(body).encode()
+            self.send_response(status)
+            for name, value in {**headers, "content-length": str(len(data))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def collected(cluster: Cluster, path: Path, **settings: Any) -> list[Record]:
+    """Collect from `cluster` into `path`, and read what was collected."""
+    with serving(cluster) as address, telephone(Door(allowed=("127.0.0.0/8",), seconds=20)) as phone:
+        asking = replace(connector.PLUGIN, server=address, page_size=3, **settings)
+        asking.check()
+        with Collection(path, "kubernetes", "test") as collection:
+            asking.collect(Desk(collection, phone, Pace(1e6, sleep=lambda _seconds: None), 3, lambda _text: None))
+            collection.finish()
+    report = FileReport(path.name, path)
+    assert pick(report)[0] == "kubernetes"
+    return list(kubernetes.PLUGIN.read(report))
+
+
+def names(found: list[Record]) -> set[str]:
+    return {one.name for one in found if isinstance(one, Sighting) and "/Pod/" in one.key}
+
+
+def test_every_page_is_read_and_every_pod_is_an_asset(tmp_path: Path) -> None:
+    cluster = Cluster()
+    found = collected(cluster, tmp_path / "c.ndjson")
+    assert names(found) == {f"shop/Pod/pod-{number}" for number in range(7)}
+    assert cluster.asked.count("pods") == 3
+    assert set(cluster.asked) == {resource for resource, _group, _inside in connector.RESOURCES}
+    assert sum(isinstance(one, Finding) and one.rule == "k8s-host-pid" for one in found) == 7
+    assert isinstance(found[0], RunSeen)
+    assert found[0].observed_at is not None
+    assert any(isinstance(one, Relation) and one.note == "kubelet" for one in found)
+
+
+def test_values_and_commands_are_never_kept(tmp_path: Path) -> None:
+    collected(Cluster(), tmp_path / "c.ndjson")
+    text = (tmp_path / "c.ndjson").read_text("utf-8")
+    assert "PASSWORD" in text
+    assert "not-a-real-secret" not in text
+    assert "managedFields" not in text
+
+
+def test_a_list_that_expires_between_pages_is_asked_again_from_its_start(tmp_path: Path) -> None:
+    cluster = Cluster()
+    cluster.expire_once = True
+    assert names(collected(cluster, tmp_path / "c.ndjson")) == {f"shop/Pod/pod-{number}" for number in range(7)}
+
+
+def test_a_busy_server_is_asked_again_and_a_refusal_is_named(tmp_path: Path) -> None:
+    cluster = Cluster()
+    cluster.busy_once = True
+    cluster.forbidden = "roles"
+    found = collected(cluster, tmp_path / "c.ndjson")
+    assert cluster.asked.count("nodes") == 2
+    assert [one.where for one in found if isinstance(one, Skipped)] == ["roles"]
+
+
+def test_an_interrupted_collection_is_refused(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.ndjson"
+    collected(Cluster(), whole)
+    lines = whole.read_bytes().splitlines(keepends=True)
+    cut = tmp_path / "cut.ndjson"
+    cut.write_bytes(b"".join(lines[:9]))
+    with pytest.raises(BadReport, match="interrupted"):
+        list(kubernetes.PLUGIN.read(FileReport("cut", cut)))
+
+
+def test_only_the_namespaces_that_are_named_are_asked(tmp_path: Path) -> None:
+    cluster = Cluster()
+    collected(cluster, tmp_path / "c.ndjson", namespaces=("shop", "watch"))
+    inside = sum(namespaced for _resource, _group, namespaced in connector.RESOURCES)
+    assert len(set(cluster.asked)) == len(connector.RESOURCES)
+    assert len(cluster.asked) == len(connector.RESOURCES) + inside + 2 * 2  # two more pages of pods, twice
+    assert len(list(replace(connector.PLUGIN, namespaces=("a", "b")).plan())) == len(connector.RESOURCES) + inside
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"server": "cluster"},
+        {"bearer_from": "abc"},
+        {"server": "http://10.0.0.1", "bearer_from": "env:X"},
+        {"namespaces": ("../x",)},
+        {"page_size": 0},
+    ],
+)
+def test_settings_that_cannot_be_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(UsageError) as caught:
+        replace(connector.PLUGIN, **settings).check()
+    assert caught.value.where in settings

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,6 +24,8 @@ import msgspec
 from foreshore.errors import WorkspaceError
 
 VERSION = 1
+# An interrupted collection that is older is begun anew: half of it would tell of another day than the rest.
+GOES_STALE = timedelta(days=1)
 Scope = Mapping[str, str]
 Ask = Callable[[str], "tuple[Any, str]"]  # token of a page ("" the first) -> (body, next token or "")
 Key = tuple[Any, ...]
@@ -100,7 +102,7 @@ class Collection:
 
     def __init__(self, path: Path, connector: str, source: str) -> None:
         self.path = path
-        self.head = Head(VERSION, connector, source, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+        self.head = Head(VERSION, connector, source, _now())
         self.resumed = 0  # answers that were there already
         self.answers = 0
         self.refused = 0
@@ -186,9 +188,17 @@ class Collection:
             if not self._index(line, good):
                 break
             good += len(line)
+        if not self.complete and _older(head.collected_at, GOES_STALE):
+            self._forget()
+            return False
         stream.truncate(good)
         stream.seek(good)
         return True
+
+    def _forget(self) -> None:
+        self._held.clear()
+        self.resumed = self.answers = self.refused = 0
+        self.head = Head(VERSION, self.head.connector, self.head.source, _now())
 
     def _index(self, line: bytes, place: int) -> bool:
         try:
@@ -234,6 +244,17 @@ class Collection:
     def _at(self, place: int) -> Line:
         self._file.seek(place)
         return LINE.decode(self._file.readline())
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _older(moment: str, age: timedelta) -> bool:
+    try:
+        return datetime.now(UTC) - datetime.fromisoformat(moment) > age
+    except (ValueError, TypeError):
+        return True
 
 
 def answers(stream: BinaryIO) -> Iterator[Line]:

@@ -228,6 +228,7 @@ def relations(net: Fabric, spots: list[Spot]) -> Iterator[Record]:
         for group in spot.groups:
             members.setdefault(group, []).append(spot)
     named = {group for rules in net.rules.values() for rule in rules for group in rule.groups}
+    stand_ins = {group: _one_for_each_subnet(members.get(group, [])) for group in named}
     seen: set[Relation] = set()
     for group in sorted(named & members.keys()):
         for spot in members[group]:
@@ -235,7 +236,7 @@ def relations(net: Fabric, spots: list[Spot]) -> Iterator[Record]:
     for spot in spots:
         for group in spot.groups:
             for rule in net.rules.get(group, ()):
-                for relation in _of_rule(net, spot, rule, members):
+                for relation in _of_rule(net, spot, rule, stand_ins):
                     yield from _once(seen, relation)
     yield from _unusable(net, spots)
 
@@ -258,7 +259,7 @@ def _unusable(net: Fabric, spots: list[Spot]) -> Iterator[Skipped]:
             yield Skipped(f"security group {name}", "rules for ICMP open no port and are not taken")
 
 
-def _of_rule(net: Fabric, spot: Spot, rule: Allowed, members: dict[str, list[Spot]]) -> Iterator[Relation]:
+def _of_rule(net: Fabric, spot: Spot, rule: Allowed, stand_ins: dict[str, tuple[str, ...]]) -> Iterator[Relation]:
     span = ports.meet(rule.ports, spot.limit)
     if rule.protocol == "icmp" or not span:
         return
@@ -270,15 +271,13 @@ def _of_rule(net: Fabric, spot: Spot, rule: Allowed, members: dict[str, list[Spo
         note = f"security group {rule.group} lets in members of {group}"
         yield _allow(f"zone:{group}", spot, rule.protocol, span, note)
         # The same for readers that know places only: one address for each subnet of the members.
-        firsts = {
-            place: one.addresses[0]
-            for one in reversed(members.get(group, []))
-            if one.addresses
-            for place in one.subnets
-        }
-        for address in sorted(set(firsts.values())):
-            if (single := network(address)) is not None:
-                yield _allow(str(single), spot, rule.protocol, span, f"{note}; one address for each subnet")
+        for address in stand_ins.get(group, ()):
+            yield _allow(address, spot, rule.protocol, span, f"{note}; one address for each subnet")
+
+
+def _one_for_each_subnet(members: list[Spot]) -> tuple[str, ...]:
+    firsts = {place: one.addresses[0] for one in reversed(members) if one.addresses for place in one.subnets}
+    return tuple(sorted(str(single) for one in set(firsts.values()) if (single := network(one)) is not None))
 
 
 def _routable(net: Fabric, spot: Spot, subnet: str, source: Network) -> list[Network]:

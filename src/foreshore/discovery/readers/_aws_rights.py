@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from foreshore.discovery.readers._aws_assets import account_key, instance_key
@@ -38,11 +41,25 @@ class Statement(NamedTuple):
 
     def speaks(self, action: str) -> bool:
         """Does it speak of `action`?"""
-        return any(fits(pattern, action.lower()) for pattern in self.actions) is not self.inverted
+        return any(_fits_action(pattern, action) for pattern in self.actions) is not self.inverted
 
     def names(self, arn: str) -> bool:
         """Does it speak of the resource `arn`?"""
         return any(fits(pattern, arn) for pattern in self.resources) is not self.beside
+
+    def among(self, arns: list[str]) -> list[str]:
+        """Those of `arns`, which are sorted, that it speaks of."""
+        if self.beside:
+            return [arn for arn in arns if self.names(arn)]
+        hit: dict[str, None] = {}
+        for pattern in self.resources:
+            start = re.split(r"[*?]", pattern, maxsplit=1)[0]
+            for place in range(bisect_left(arns, start), len(arns)):
+                if not arns[place].startswith(start):
+                    break
+                if fits(pattern, arns[place]):
+                    hit[arns[place]] = None
+        return list(hit)
 
     @property
     def everywhere(self) -> bool:
@@ -79,6 +96,11 @@ def fits(pattern: str, value: str) -> bool:
         else:
             return False
     return not pattern[here:].strip("*")
+
+
+@lru_cache(maxsize=65_536)
+def _fits_action(pattern: str, action: str) -> bool:
+    return fits(pattern, action.lower())
 
 
 def rights(world: World, known: frozenset[str]) -> Iterator[Relation]:
@@ -124,7 +146,7 @@ def _targets(world: World, known: frozenset[str]) -> dict[str, list[str]]:
         "function": [text(one.body, "FunctionArn") for one in world.of("function")],
         "instance": [instance_key(one) for one in world.of("instance")],
     }
-    return {kind: [one for one in dict.fromkeys(values) if one in known] for kind, values in found.items()}
+    return {kind: sorted({*values} & known) for kind, values in found.items()}
 
 
 def _of_principal(thing: Thing, rules: list[Statement], targets: Mapping[str, list[str]]) -> Iterator[Relation]:
@@ -159,5 +181,5 @@ def _over(one: Statement, arns: list[str], forbidden: list[Statement]) -> list[s
     """The ARNs that a statement speaks of, or [""] for all of the kind."""
     if one.everywhere and not forbidden:
         return [""]
-    hit = [arn for arn in arns if one.names(arn) and not any(rule.names(arn) for rule in forbidden)]
+    hit = [arn for arn in one.among(arns) if not any(rule.names(arn) for rule in forbidden)]
     return [""] if len(hit) > _MANY else hit

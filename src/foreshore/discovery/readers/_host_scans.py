@@ -71,3 +71,16 @@ def local_agent(tool: str, number: str) -> list[tuple[str, str]]:
     if hosts.uuid(value):
         return [hosts.agent(tool, value)]
     return [("agent_id", f"{tool}:{value}")] if re.fullmatch(r"[0-9a-f]{24,64}", value) else []
+
+
+_DATES = re.compile(r"(?<!\d)\d{4}[-_.]?\d{2}[-_.]?\d{2}([T_-]?\d{2}[-_.:]?\d{2}([-_.:]?\d{2})?Z?)?(?!\d)")
+
+
+def by_file(tool: str, name: str) -> str:
+    """What to call the asset of a report that names none: the tool and the file, without dates in its name.
+
+    Two such files are more likely of two machines than of one, and their findings must not join.
+    """
+    stem = re.split(r"[/\\!:]", name)[-1].partition(".")[0]
+    stem = _DATES.sub("", stem).strip(" -_.")
+    return f"{tool} {stem}".strip()

@@ -8,9 +8,20 @@ from datetime import datetime
 from functools import lru_cache
 
 from foreshore.discovery.readers import _naming
+from foreshore.discovery.readers._host_scans import by_file
 from foreshore.facts import AssetKind, RunSeen, Sighting
 
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
+
+_ADVISORY = re.compile(r"(?:RH[SBE]A|CESA|ELSA|ALAS|ALSA|RLSA|SUSE-|openSUSE-|DSA|DLA|USN|FEDORA)", re.IGNORECASE)
+
+# Where distributions publish what they know of weaknesses in their own packages.
+_TRACKERS = {
+    "security-tracker.debian.org": "debian", "ubuntu.com": "ubuntu", "people.canonical.com": "ubuntu",
+    "usn.ubuntu.com": "ubuntu", "security.alpinelinux.org": "alpine", "access.redhat.com": "redhat",
+    "alas.aws.amazon.com": "amazon", "linux.oracle.com": "oracle", "www.suse.com": "sles",
+    "errata.almalinux.org": "alma", "errata.rockylinux.org": "rocky",
+}  # fmt: skip
 
 # Beginnings of the names that scanners give a distribution, in `_naming`'s word for it; longer ones first.
 _FAMILIES = (
@@ -87,6 +98,11 @@ def artifact(name: str, kind: AssetKind = "repository", detail: str = "") -> Sig
     )
 
 
+def unnamed(tool: str, file: str) -> Sighting:
+    """The sighting of the image of a report that does not say which: it goes by the file."""
+    return artifact(by_file(tool, file), "image")
+
+
 @lru_cache(maxsize=4096)
 def family(os: str) -> str:
     """The distribution's word in `_naming` for what a scanner writes ("alpine-3.20", "Debian GNU/Linux 12")."""
@@ -106,6 +122,20 @@ def component(kind: str, os: str, name: str) -> str:
     if word is None or not name:
         return ""
     return _naming.built_package(word or family(os), name)
+
+
+def tracker(link: str) -> str:
+    """The distribution on whose own pages `link` leads to a weakness; '' where it is none's."""
+    return _TRACKERS.get(_naming.split_url(link)[0].lower(), "")
+
+
+def advisory(rule: str, *texts: str) -> tuple[str, ...]:
+    """The weaknesses of a row: itself, or the CVEs that the texts about a distribution's advisory name."""
+    own = _naming.weakness(rule)
+    if (own and _naming.public_ids(rule)) or not _ADVISORY.match(rule):
+        return own
+    found = _naming.public_ids(*texts)
+    return found if found and found[0].startswith("CVE-") else own
 
 
 def run(tool: str, stamps: Iterable[object], *, version: str = "", scanner: str = "") -> RunSeen:

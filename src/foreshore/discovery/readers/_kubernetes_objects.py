@@ -10,6 +10,7 @@ import msgspec
 from foreshore import facts
 from foreshore.discovery import reports
 from foreshore.discovery.readers import _decoding, _kubernetes_yaml, _naming
+from foreshore.errors import BadReport
 from foreshore.facts import Skipped
 
 CLUSTER_WIDE = frozenset(
@@ -115,6 +116,9 @@ def objects(report: facts.Report, skip: Callable[[Skipped], None]) -> Iterator[O
 def _bodies(report: facts.Report, skip: Callable[[Skipped], None]) -> Iterator[tuple[Any, str]]:
     """Each document or element with the kind of list that it came from."""
     opening = reports.decode_head(report.head).lstrip()
+    if is_collection(opening):
+        yield from _collected(report, skip)
+        return
     if opening[:1] not in ("{", "["):
         for one in _kubernetes_yaml.documents(report):
             if one is not None:
@@ -131,6 +135,65 @@ def _bodies(report: facts.Report, skip: Callable[[Skipped], None]) -> Iterator[t
     kind = _naming.text(_decoding.whole(report, _KIND).kind)
     for body in _decoding.each(_OBJECT, document.items, "items", skip):
         yield body, kind.removesuffix("List")
+
+
+class _Answer(msgspec.Struct, gc=False):
+    call: str = ""
+    about: dict[str, str] = {}
+    refused: str = ""
+    again: bool = False
+    body: Any = None
+    collected_at: str = ""
+    complete: bool = False
+
+
+_ANSWER: msgspec.json.Decoder[_Answer] = msgspec.json.Decoder(_Answer)
+
+
+def is_collection(opening: str) -> bool:
+    """Whether a report that begins so is what the connector for Kubernetes collected."""
+    first = opening[:600].partition("\n")[0].replace(" ", "")
+    return first.startswith('{"foreshore_collection"') and '"connector":"kubernetes"' in first
+
+
+def collected_at(report: facts.Report) -> str:
+    """When a collection was made, as it says; '' for other reports."""
+    opening = reports.decode_head(report.head).lstrip()
+    if not is_collection(opening):
+        return ""
+    try:
+        return _ANSWER.decode(opening.partition("\n")[0]).collected_at
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ""
+
+
+def _collected(report: facts.Report, skip: Callable[[Skipped], None]) -> Iterator[tuple[Any, str]]:
+    """Each page of a collection; of a call that was begun again only the pages since then."""
+    pages: dict[tuple[str, str], list[Any]] = {}
+    complete = False
+    for number, raw, _ended in _decoding.lines(report):
+        try:
+            one = _decoding.element(_ANSWER, raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            skip(Skipped(f"line {number}", _decoding.why(error)))
+            continue
+        complete = complete or one.complete
+        where = (one.call, one.about.get("namespace", ""))
+        if one.again:
+            pages.pop(where, None)
+        if one.refused:
+            skip(Skipped(" in ".join(part for part in where if part), f"was refused: {one.refused}"))
+        elif one.call:
+            pages.setdefault(where, []).append(one.body)
+    if not complete:
+        raise BadReport(
+            "the collection ends before its end: it was interrupted",
+            where=report.name,
+            hint="collect again with `foreshore collect`: it goes on where it stopped",
+        )
+    for found in pages.values():
+        for page in found:
+            yield page, ""
 
 
 def _unfolded(body: Any, where: str, of_list: str, skip: Callable[[Skipped], None], depth: int) -> Iterator[Object]:

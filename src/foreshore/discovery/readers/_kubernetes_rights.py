@@ -13,6 +13,7 @@ from foreshore.facts import Finding, Record, Relation, Severity, Sighting
 
 CLUSTER = identity("Cluster", "", "")
 _NAMESPACES = identity("Namespace", "", "") + "/"
+_PEOPLE = (identity("User", "", "") + "/", identity("Group", "", "") + "/")
 _WRITING = frozenset(
     {"*", "create", "update", "patch", "delete", "deletecollection", "bind", "escalate", "impersonate", "approve",
      "sign", "proxy"}
@@ -152,6 +153,8 @@ class Rights:
     def __init__(self, found: Iterable[Object], said: Ties) -> None:
         held = list(found)
         self.said = said
+        # The namespace that every cluster has; its number tells clusters apart.
+        self.cluster = next((one.uid for one in held if one.kind == "Namespace" and one.name == "kube-system"), "")
         self.roles = {one.key: one for one in held if one.kind in ("Role", "ClusterRole")}
         self.bindings = [one for one in held if one.kind in ("RoleBinding", "ClusterRoleBinding")]
         self.holders: dict[str, list[Object]] = {}  # subject -> bindings that name it
@@ -172,7 +175,8 @@ class Rights:
         key = identity(role.kind, namespace, role.name)
         rules = rules_of(role)
         shown = (("resource_type", role.kind), ("namespace", namespace), ("rules", "; ".join(r.note for r in rules)))
-        yield from self.said.sighting(_identity(key, tuple((name, text) for name, text in shown if text)))
+        uid = role.uid if namespace == role.namespace else ""
+        yield from self.said.sighting(self.identity(key, tuple((name, text) for name, text in shown if text), uid))
         for rule in rules:
             if rule.everything:
                 yield from self.tie("admin_of", key, scope_of(namespace), "*:*")
@@ -201,7 +205,7 @@ class Rights:
 
     def unknown_role(self, key: str, kind: str, name: str, namespace: str) -> Iterator[Record]:
         """Yield a role that the report does not hold; of those that every cluster has it is known what they allow."""
-        yield from self.said.sighting(_identity(key, (("resource_type", kind),)))
+        yield from self.said.sighting(self.identity(key, (("resource_type", kind),)))
         if kind == "ClusterRole" and name in _BUILT_IN:
             relation, note = _BUILT_IN[name]
             yield from self.tie(relation, key, scope_of(namespace), note)
@@ -209,7 +213,7 @@ class Rights:
     def holder(self, key: str) -> Iterator[Record]:
         """Yield a subject of a binding by its key, and what is true of every cluster's own groups."""
         kind = key.split("/")[-2]
-        yield from self.said.sighting(_identity(key, (("resource_type", kind),)))
+        yield from self.said.sighting(self.identity(key, (("resource_type", kind),)))
         if key == identity("Group", "", "system:masters"):
             yield from self.tie("admin_of", key, CLUSTER, "*:*")
 
@@ -228,28 +232,45 @@ class Rights:
     def scope(self, key: str) -> Iterator[Record]:
         """Yield the cluster, or a namespace and that the cluster holds it; nothing for other keys."""
         if key == CLUSTER:
-            yield from self.said.sighting(_scope(key))
+            yield from self.said.sighting(self.scoped(key))
         elif key.startswith(_NAMESPACES):
-            yield from self.said.sighting(_scope(CLUSTER))
-            yield from self.said.sighting(_scope(key))
+            yield from self.said.sighting(self.scoped(CLUSTER))
+            yield from self.said.sighting(self.scoped(key))
             yield from self.said.tie(
                 Relation(kind="controls", source=f"asset:{CLUSTER}", target=f"asset:{key}", note="Contains")
             )
+
+    def scoped(self, key: str) -> Sighting:
+        """The cluster or a namespace that is known by its name only."""
+        return Sighting(
+            key=key,
+            name="cluster" if key == CLUSTER else key.removeprefix("kubernetes:///"),
+            kind="cloud_resource",
+            identifiers=self.told(key),
+            attributes=(("resource_type", "Cluster" if key == CLUSTER else "Namespace"),),
+        )
+
+    def identity(self, key: str, attributes: tuple[tuple[str, str], ...], uid: str = "") -> Sighting:
+        """A user, group, service account or role."""
+        return Sighting(
+            key=key,
+            name=key.removeprefix("kubernetes:///"),
+            kind="identity",
+            identifiers=(("artifact", key), ("cloud_id", f"kubernetes:{uid}")) if uid else self.told(key),
+            attributes=attributes,
+        )
+
+    def told(self, key: str) -> tuple[tuple[str, str], ...]:
+        """Identifiers of what has no number of its own: clusters, users and groups are told apart by their cluster."""
+        if self.cluster and (key == CLUSTER or key.startswith(_PEOPLE)):
+            path = key.removeprefix("kubernetes:///")
+            return (("artifact", key), ("cloud_id", f"kubernetes:{self.cluster}:{path}"))
+        return (("artifact", key),)
 
 
 def scope_of(namespace: str) -> str:
     """The key of the namespace, or of the whole cluster where there is none."""
     return identity("Namespace", "", namespace) if namespace else CLUSTER
-
-
-def _scope(key: str) -> Sighting:
-    return Sighting(
-        key=key,
-        name="cluster" if key == CLUSTER else key.removeprefix("kubernetes:///"),
-        kind="cloud_resource",
-        identifiers=(("artifact", key),),
-        attributes=(("resource_type", "Cluster" if key == CLUSTER else "Namespace"),),
-    )
 
 
 def subject_key(subject: dict[str, Any], namespace: str) -> str:
@@ -263,16 +284,6 @@ def subject_key(subject: dict[str, Any], namespace: str) -> str:
         own, account = name.split(":")[2:]
         return identity("ServiceAccount", own, account)
     return identity(kind, "", name)
-
-
-def _identity(key: str, attributes: tuple[tuple[str, str], ...]) -> Sighting:
-    return Sighting(
-        key=key,
-        name=key.removeprefix("kubernetes:///"),
-        kind="identity",
-        identifiers=(("artifact", key),),
-        attributes=attributes,
-    )
 
 
 def _anybody(key: str, where: str) -> Finding:

@@ -78,6 +78,11 @@ def weaknesses(*identifiers: str) -> tuple[str, ...]:
     return _naming.public_ids(*identifiers) or next(((one,) for one in identifiers if one), ())
 
 
+def cwes(value: object) -> tuple[int, ...]:
+    """CWE numbers of a list, of one text, or of a list that was written as a text (`["CWE-79"]`)."""
+    return _naming.cwes(value.replace('"', "").strip("[] ") if isinstance(value, str) else value)
+
+
 def slashed(path: str) -> str:
     """A path with forward slashes and without the dot at its start, as one file has one name."""
     return path.replace("\\", "/").removeprefix("./")

@@ -157,9 +157,10 @@ def _cvss(row: Row) -> tuple[str, float | None]:
 
 
 def _upgrade(row: Row) -> str:
-    """The first step of the upgrade is what the project itself asks for; `false` is the project."""
+    """The first step of the upgrade is what the project itself asks for, `false` is the project; and the advice."""
     steps = [one for one in row.upgradePath or () if isinstance(one, str) and one]
-    return f"upgrade to {steps[0]}" if steps else ""
+    advice = _naming.text(row.description).partition("## Remediation")[2].partition("\n## ")[0].strip()
+    return "\n".join(text for text in (advice, f"upgrade to {steps[0]}" if steps else "") if text)
 
 
 def _references(rows: list[Reference | str] | None) -> tuple[str, ...]:
@@ -186,9 +187,7 @@ def setting(asset: str, row: Setting, path: str) -> Finding:
         proof="configuration",
         word="suppressed" if row.isIgnored is True else "open",
         description="\n".join(
-            text
-            for one in (row.issue or said.issue, row.impact or said.impact)
-            if (text := _naming.text(one))
+            text for one in (row.issue or said.issue, row.impact or said.impact) if (text := _naming.text(one))
         ),
         solution=_naming.text(row.resolve or said.resolve),
         references=tuple(dict.fromkeys(text for one in links if (text := _naming.text(one)))),

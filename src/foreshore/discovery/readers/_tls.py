@@ -8,11 +8,12 @@ RFC 8996 (TLS 1.0, 1.1), RFC 7568 (SSL 3), RFC 6176 (SSL 2) and RFC 9325 is medi
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from foreshore.discovery.readers import _hosts, _naming
-from foreshore.facts import ExposureKind, Finding, Severity, Sighting
+from foreshore.facts import SEVERITIES, ExposureKind, Finding, Severity, Sighting
 
 
 class Flaw(NamedTuple):
@@ -42,6 +43,7 @@ FLAWS: dict[str, Flaw] = {
     "no-fallback-protection": Flaw(
         "A fallback to older versions is not noticed (no TLS_FALLBACK_SCSV)", "low", (), (757,), _UPDATE
     ),
+    "no-hsts": Flaw("Browsers are not told to use HTTPS only (HSTS)", "low", (), (319,), "Send the header of HSTS."),
     "early-data": Flaw("Requests may be replayed (early data of TLS 1.3)", "info", (), (294,)),
     "no-extended-master-secret": Flaw("The extended master secret is not supported", "low", (), (322,), _UPDATE),
     "certificate-expired": Flaw("The certificate has expired", "medium", (), (298,), _CHAIN),
@@ -70,7 +72,7 @@ _BAD: tuple[tuple[re.Pattern[str], Severity, str], ...] = (
     (re.compile(r"[-_]MD5$"), "medium", "MD5"),
     (re.compile(r"GOST|SEED"), "low", "a cipher that is hardly examined"),
     (re.compile(r"^(?:TLS_RSA_|TLS_DH_|TLS_ECDH_|(?:AES|CAMELLIA|ARIA)\d{3})"), "low", "no forward secrecy"),
-    (re.compile(r"_CBC_|^(?:EC)?DHE-\w+-(?:AES|CAMELLIA)\d{3}-SHA\d*$"), "low", "CBC mode"),
+    (re.compile(r"_CBC_SHA$|-(?:AES|CAMELLIA)\d{3}-SHA$"), "low", "SHA-1"),
 )
 
 
@@ -96,6 +98,37 @@ def version_key(text: str) -> str:
 def version_name(key: str) -> str:
     """How a version is written for people: `TLS 1.2`."""
     return f"{key[:3].upper()} {key[3:]}" + ("" if "." in key else ".0")
+
+
+def versions(asset: str, port: int, suites: Mapping[str, Sequence[tuple[str, Severity, str]]]) -> Iterator[Finding]:
+    """The findings of accepted versions, by `version_key`, each with those of its suites that are weak.
+
+    A version that is out of date is a finding with its weak suites as evidence; a current one only where it
+    has weak suites, (name, severity, reason) each.
+    """
+    for key in sorted(suites):
+        weak = suites[key]
+        if key not in FLAWS and not weak:
+            continue
+        worst: Severity = max((severity for _name, severity, _reason in weak), key=rank, default="info")
+        rule, flaw = key, FLAWS.get(key)
+        if flaw is None:
+            rule = f"weak-suites-{key}"
+            title = f"Weak cipher suites for {version_name(key)}"
+            flaw = Flaw(title, worst, (), (326,), "Allow only suites with forward secrecy and AES-GCM or ChaCha20.")
+        elif rank(worst) > rank(flaw.severity):
+            flaw = flaw._replace(severity=worst)
+        yield finding(asset, port, rule, "\n".join(f"{name} ({reason})" for name, _, reason in weak), flaw=flaw)
+
+
+def rank(severity: Severity) -> int:
+    """Its place among the severities, the least first."""
+    return SEVERITIES.index(severity)
+
+
+def judged(suites: Iterable[tuple[str, int]]) -> list[tuple[str, Severity, str]]:
+    """(name, severity, reason) of those of `suites`, given as (name, bits), that are weak."""
+    return [(name, *found) for name, bits in suites if (found := weak_suite(name, bits)) is not None]
 
 
 def host(name: str, address: str) -> Sighting | None:

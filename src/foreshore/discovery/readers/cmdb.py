@@ -53,14 +53,16 @@ _OTHERS = (
     "warrantyexpires",
 )
 _KINDS: tuple[tuple[str, AssetKind], ...] = (
-    ("database", "data_store"), ("storage", "data_store"), ("server", "host"), ("computer", "host"),
+    ("database", "data_store"), ("db_instance", "data_store"), ("storage", "data_store"), ("server", "host"), ("computer", "host"),
     ("laptop", "host"), ("desktop", "host"), ("workstation", "host"), ("virtual", "host"), ("vm", "host"),
     ("linux", "host"), ("windows", "host"), ("printer", "device"), ("switch", "device"), ("router", "device"),
     ("firewall", "device"), ("network", "device"), ("netgear", "device"), ("phone", "device"), ("tablet", "device"),
     ("mobile", "device"), ("monitor", "device"), ("plc", "ot_device"), ("scada", "ot_device"),
     ("appl", "web_application"), ("saas", "saas"), ("license", "saas"), ("service", "supplier_service"),
 )  # fmt: skip
-_GONE = frozenset({"retired", "archived", "disposed", "decommissioned", "absent", "stolen", "lost", "deleted", "7"})
+_GONE = frozenset(
+    {"retired", "archived", "disposed", "decommissioned", "absent", "stolen", "lost", "deleted", "7", "8"}
+)
 # Columns of findings: a register has none of them.
 _FINDINGS = frozenset(
     {"cve", "cves", "severity", "vulnerability", "vulnerabilityid", "plugin", "pluginid", "title", "cvss", "cvssscore",

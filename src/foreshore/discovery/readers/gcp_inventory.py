@@ -59,7 +59,9 @@ class GCPInventory:
     def sniff(self, head: bytes) -> bool:
         """Whether `head` begins JSON with resources of Google Cloud."""
         opening = reports.decode_head(head)
-        return opening.lstrip()[:1] in ("{", "[") and bool(_HERE.search(opening))
+        if opening.lstrip()[:1] not in ("{", "[") or '"noteName"' in opening:  # findings name resources too
+            return False
+        return bool(_HERE.search(opening))
 
     def read(self, report: facts.Report) -> Iterator[Record]:
         """Yield the run, each resource once, what holds what, roles, service accounts, and firewall rules."""

@@ -43,6 +43,8 @@ class Kubernetes:
     def sniff(self, head: bytes) -> bool:
         """Whether `head` begins objects of Kubernetes."""
         opening = reports.decode_head(head)
+        if objects.is_collection(opening.lstrip()):
+            return True
         patterns = _IN_JSON if opening.lstrip()[:1] in ("{", "[") else _IN_YAML
         return all(pattern.search(opening) for pattern in patterns)
 
@@ -50,7 +52,15 @@ class Kubernetes:
         """Yield the run, nodes, workloads with images and settings, rights, and the network."""
         skipped: list[Skipped] = []
         found = list(objects.objects(report, skipped.append))
-        yield RunSeen(tool="kubernetes", settings=(("objects", str(len(found))),))
+        written = objects.collected_at(report)
+        observed, assumed = _naming.moment(written)
+        yield RunSeen(
+            tool="kubernetes",
+            observed_at=observed,
+            observed_text=written,
+            zone_assumed=assumed,
+            settings=(("objects", str(len(found))),),
+        )
         yield from _Reading(found, skipped).records()
         yield from dict.fromkeys(skipped)
 
@@ -81,12 +91,13 @@ class _Reading:
 
     def records(self) -> Iterator[Record]:
         """Yield all in an order in which every key is sighted before it is named."""
+        for one in self.found:  # first, so that what is in them does not sight them by their names only
+            if one.kind == "Namespace":
+                yield from self.said.sighting(_plain(one, "cloud_resource"))
+                yield from self.rights.scope(one.key)
         for one in self.found:
             if one.kind == "Node":
                 yield from self.node(one)
-            elif one.kind == "Namespace":
-                yield from self.said.sighting(_plain(one, "cloud_resource"))
-                yield from self.rights.scope(one.key)
             elif one.kind == "ServiceAccount":
                 yield from self.account(one)
         said: set[Finding] = set()

@@ -174,7 +174,11 @@ def _sighting(project: _Project) -> Sighting:
         return _image(project, name.removeprefix("docker-image|"))
     meta = project.meta or _Meta()
     url = next(
-        (text for one in (project.remoteRepoUrl, project.gitRemoteUrl, meta.gitRemoteUrl) if (text := _naming.text(one))),
+        (
+            text
+            for one in (project.remoteRepoUrl, project.gitRemoteUrl, meta.gitRemoteUrl)
+            if (text := _naming.text(one))
+        ),
         "",
     )
     shown = name or _naming.text(meta.projectName) or _folder(_naming.text(project.path))
@@ -189,10 +193,8 @@ def _image(project: _Project, name: str) -> Sighting:
     """The image by name and tag; the tag stands only at the root of a path of dependencies."""
     path = _naming.text(project.path)
     tag = _tag(project, name)
-    if tag:
-        reference = f"{name}:{tag}"
-    else:
-        reference = path if path.startswith((f"{name}:", f"{name}@")) or not name else name
+    whole = path.startswith((f"{name}:", f"{name}@")) or not name
+    reference = f"{name}:{tag}" if tag else path if whole else name
     digest = (project.docker or {}).get("imageId") or ""
     platform = _naming.text(project.platform)
     return Sighting(

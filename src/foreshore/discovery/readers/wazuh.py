@@ -12,6 +12,7 @@ import msgspec
 from foreshore import facts
 from foreshore.discovery import reports
 from foreshore.discovery.readers import _decoding, _hosts, _naming
+from foreshore.discovery.readers import _host_scans as _scans
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Sighting, Skipped
 
@@ -54,7 +55,7 @@ class Wazuh:
     """Reads one finding for each vulnerability of each package on each agent.
 
     The interface up to 4.7 answers for one agent without naming it: where scripts that collect the
-    answers did not add name or address, all of the file's rows belong to one unnamed agent.
+    answers did not add name or address, all rows belong to one agent that is called by the file.
     """
 
     version: int = 1
@@ -147,14 +148,14 @@ class _Reading:
     def _item(self, row: dict[str, Any]) -> Iterator[Record]:
         """An item of the interface up to 4.7."""
         name, address = _naming.text(row.get("agent_name")), _naming.text(row.get("agent_ip"))
-        key = name or address or _naming.text(row.get("agent_id")) or "agent"
+        key = name or address or _naming.text(row.get("agent_id")) or _scans.by_file("wazuh agent", self.name)
         if key not in self._said:
             self._said.add(key)
             known = _hosts.gather(_hosts.named("fqdn", name), _hosts.named("ip", address))
             yield Sighting(
                 key=key,
                 name=key,
-                identifiers=known or (("artifact", f"wazuh agent {key}" if key != "agent" else "wazuh agent"),),
+                identifiers=known or (("artifact", key if key.startswith("wazuh") else f"wazuh agent {key}"),),
                 authenticated=True,
             )
         yield _of_item(key, row)
