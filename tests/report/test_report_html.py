@@ -17,7 +17,7 @@ from foreshore.workspace import Workspace
 
 Finish = Callable[..., None]
 SECTIONS = (
-    "new", "funnel", "treatments", "services", "moved", "exposures", "actions", "unknowns", "covered", "method",
+    "new", "funnel", "treatments", "services", "moved", "exposures", "actions", "unknowns", "blind", "covered", "method",
     "words",
 )  # fmt: skip
 TREATMENTS = ("act_now", "unknown", "routine", "watch", "accepted")

@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
     group.command()(show)
     app.add_typer(group, name="assets")
     app.command()(coverage)
+    app.command()(sources)
     app.command()(rebuild)
 
 
@@ -222,3 +223,57 @@ def rebuild(workspace: WorkspaceOption = None, json: JsonOption = False) -> None
             typer.echo(f"  {one['what']}: {one['only_here']:,} only here, {one['only_rebuilt']:,} only rebuilt")
     if not found["equal"]:
         raise typer.Exit(1)
+
+
+def sources(
+    checks: Annotated[bool, typer.Option("--checks", help="The checks that people found wrong.")] = False,
+    workspace: WorkspaceOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List the sources of facts: what each sees, how often it reports, and how often people found it wrong.
+
+    Example: foreshore sources --checks
+    """
+    from foreshore.query import sources as asked
+
+    opened = open_workspace(workspace)
+    if checks:
+        _show_checks(asked.checks(opened), json)
+        return
+    rows = asked.sources(opened)
+    if json:
+        print_json(rows)
+        return
+    head = ("source", "imports", "last", "usually every", "assets", "from inside", "exposures", "judged", "found wrong")
+    table(
+        head,
+        [
+            (one["source"], f"{one['imports']:,}", day(one["last"]),
+             f"{one['usual_days']:.0f} days" if one["usual_days"] else "–", f"{one['assets'] or 0:,}",
+             f"{one['from_inside'] or 0:,}", f"{one['exposures']:,}", f"{one['judged']:,}",
+             _rate(one["false_positives"], one["judged"]))
+            for one in rows
+        ],
+        right=(1, 4, 5, 6, 7, 8),
+    )  # fmt: skip
+
+
+def _show_checks(rows: list[dict[str, Any]], json: bool) -> None:
+    if json:
+        print_json(rows)
+        return
+    table(
+        ("source", "check", "title", "exposures judged", "found wrong"),
+        [
+            (one["source"], one["rule"], one["title"], f"{one['judged']:,}",
+             _rate(one["false_positives"], one["judged"]))
+            for one in rows
+        ],
+        right=(3, 4),
+    )  # fmt: skip
+    if not rows:
+        typer.echo("Nobody found a check wrong yet.")
+
+
+def _rate(wrong: int, judged: int) -> str:
+    return f"{wrong:,} of {judged:,}" if judged else "–"

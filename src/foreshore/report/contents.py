@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MOVED = 20  # of each list that are compared
 MOVED_SHOWN = 8  # of those that fell, and of those that rose
+BLIND_SHOWN = 12
 TEXT = 200  # characters of a text from a report that are shown
 
 
@@ -24,7 +25,7 @@ def gather(workspace: Workspace) -> dict[str, Any]:
     Figures of risk are the cycle's; treatments and lists have what was decided since laid over them, and
     `decided_since` counts that. Raises NothingToRead before the first cycle.
     """
-    from foreshore.query import moves
+    from foreshore.query import coverage, moves
     from foreshore.store import open_lake
 
     with Served(workspace) as served:
@@ -50,9 +51,21 @@ def gather(workspace: Workspace) -> dict[str, Any]:
     with open_lake(workspace, read_only=True) as lake:
         content["news"] = _news(news.since_last_time(lake, row["cycle"], as_of))
         content["covered"] = _covered(covered.covered(lake, as_of), as_of)
+    content["blind"] = _blind(coverage.coverage(workspace))
     content["moved"] = _moved(moves.from_serving(workspace, MOVED))
     content["sentences"] = sentences.three(content)
     return content
+
+
+def _blind(found: dict[str, Any]) -> dict[str, Any]:
+    """Return the statement of completeness and the first blind spots, their texts cut to what is shown."""
+    spots = found["blind_spots"]
+    shown = [
+        {**one, "sentence": figures.short(one["sentence"], TEXT), "would_take": figures.short(one["would_take"], TEXT),
+         "examples": [figures.short(name, 60) for name in one["examples"][:3]]}
+        for one in spots[:BLIND_SHOWN]
+    ]  # fmt: skip
+    return {"stated": found["stated"], "count": len(spots), "first": shown}
 
 
 def _funnel(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:

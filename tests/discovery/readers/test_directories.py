@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from foreshore.discovery.readers import azurehound, bloodhound, opengraph
 from foreshore.discovery.readers._directory import identifiers, key_of
 from foreshore.discovery.reports import FileReport, reports
 from foreshore.discovery.sniffing import pick
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, Relation, RunSeen, Sighting, Skipped
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 HERE = Path(__file__).parent
 ROOT = HERE.resolve().parents[2].parent / "shared" / "data" / "environments" / "bloodhound"

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from foreshore.discovery.readers import azure_inventory, cmdb, entra, gcp_inventory
 from foreshore.discovery.reports import FileReport
 from foreshore.discovery.sniffing import pick
 from foreshore.errors import BadReport
 from foreshore.facts import Record, Relation, Sighting, Skipped
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 HERE = Path(__file__).parent
 ROOT = HERE.resolve().parents[2].parent / "shared" / "data" / "environments" / "cartography-fixtures"

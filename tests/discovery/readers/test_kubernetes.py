@@ -15,6 +15,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from foreshore.discovery.connectors import kubernetes as connector
 from foreshore.discovery.connectors._asking import Pace, telephone
 from foreshore.discovery.connectors._collection import Collection
@@ -27,8 +30,6 @@ from foreshore.discovery.sniffing import pick
 from foreshore.errors import BadReport, UsageError
 from foreshore.facts import Finding, Record, Relation, RunSeen, Sighting, Skipped
 from foreshore.http import Door
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 HERE = Path(__file__).parent
 ATTACKS = HERE.resolve().parents[2].parent / "shared/data/environments/kubehound/test/setup/test-cluster/attacks"

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import msgspec
+
 from foreshore.discovery.connectors._asking import Busy, Telephone, retry_after
 from foreshore.discovery.connectors._collection import NotAllowed, StaleToken
 from foreshore.discovery.connectors._desk import Desk, Planned

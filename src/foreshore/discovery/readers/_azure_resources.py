@@ -84,8 +84,9 @@ class Resource:
     @property
     def name(self) -> str:
         """The name for people."""
-        said = self.said
-        return _naming.text(said.get("displayname")) or _naming.text(said.get("name")) or self.id.rpartition("/")[2]
+        named = _naming.text(self.said.get("displayname")) or _naming.text(self.said.get("name"))
+        # A subscription is a number only, which must not hide its name from elsewhere.
+        return named or ("" if self.type == "microsoft.resources/subscriptions" else self.id.rpartition("/")[2])
 
     @property
     def kind(self) -> AssetKind:

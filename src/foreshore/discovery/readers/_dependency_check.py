@@ -10,7 +10,7 @@ from foreshore.discovery.readers import _code_scans, _naming, _packages
 from foreshore.discovery.readers._code_scans import Row, inner, objects, text
 from foreshore.facts import Finding, Record, RunSeen, Severity, Sighting, Skipped, Word
 
-_PUBLIC = re.compile(r"^(?:[A-Za-z]+-)+\d{4}-\d+$")
+_PUBLIC = re.compile(r"^(?:[A-Za-z]+-){1,4}\d{4}-\d+$")
 _V2 = (
     ("AV", "accessVector"), ("AC", "accessComplexity"), ("Au", "authenticationr"), ("C", "confidentialityImpact"),
     ("I", "integrityImpact"), ("A", "availabilityImpact"),
@@ -21,6 +21,7 @@ _V3 = (
 )  # fmt: skip
 # Names that the formats spell otherwise: the misspelt one is the older schemas' own.
 _ALSO = {"authenticationr": "authentication", "confidentialityImpact": "confidentialImpact"}
+_TRUST = {"HIGHEST": 0, "HIGH": 1, "MEDIUM": 2, "LOW": 3}
 _LISTS = (("vulnerabilities", "open"), ("suppressedVulnerabilities", "suppressed"))
 
 
@@ -65,7 +66,7 @@ def findings(asset: str, row: Row, where: str) -> Iterator[Record]:
 
 
 def _finding(asset: str, rule: str, software: _Software, row: Row, said: Row, word: Word) -> Finding:
-    vector, score = _cvss(said)
+    vector, score, word_of_score = _cvss(said)
     known = _naming.public_ids(rule) or ((rule,) if _PUBLIC.match(rule) else ())
     source, notes = text(said, "source"), text(said, "notes")
     tags = [f"source={source.lower()}"] if source else []
@@ -75,7 +76,7 @@ def _finding(asset: str, rule: str, software: _Software, row: Row, said: Row, wo
         asset=asset,
         rule=rule,
         title=f"{rule} in {software.name}" if software.name else rule,
-        severity=_severity(text(said, "severity"), score),
+        severity=_severity(word_of_score or text(said, "severity"), score),
         weaknesses=known,
         component=software.component,
         component_name=software.name,
@@ -123,9 +124,18 @@ def _software(row: Row) -> _Software:
         found = _product(text(one, "id"))
         if found is not None:
             return found
+    if product := _evidence(row, "product"):
+        return _Software("", product, _evidence(row, "version"))
     file = text(row, "fileName") or text(row, "filePath").rpartition("/")[2]
     plain, colon, version = file.rpartition(":")
     return _Software("", plain, version) if colon and " " not in version else _Software("", file, "")
+
+
+def _evidence(row: Row, kind: str) -> str:
+    """What the tool saw of the product or version, by what it trusts most; texts that no name is are left out."""
+    held = objects(inner(row, "evidenceCollected", f"{kind}Evidence"))
+    values = [text(one, "value") for one in sorted(held, key=lambda one: _TRUST.get(text(one, "confidence"), 4))]
+    return next((one for one in values if one and len(one) <= 100 and "\n" not in one), "")
 
 
 def _product(cpe: str) -> _Software | None:
@@ -155,8 +165,8 @@ def _references(said: Row) -> tuple[str, ...]:
 # -- CVSS --
 
 
-def _cvss(said: Row) -> tuple[str, float | None]:
-    """The newest version of CVSS that is given; vectors are put together from their parts."""
+def _cvss(said: Row) -> tuple[str, float | None, str]:
+    """(vector, score, severity) of the newest version of CVSS; vectors are put together from their parts."""
     for names in (("cvssv4", "cvssV4"), ("cvssv3", "cvssV3"), ("cvssv2", "cvssV2")):
         held = next((part for name in names if isinstance(part := inner(said, name), dict)), None)
         if held is None:
@@ -164,10 +174,10 @@ def _cvss(said: Row) -> tuple[str, float | None]:
         score = _naming.score(inner(held, "baseScore") or inner(held, "score"))
         vector = text(held, "vectorString") or _assembled(held, names[0])
         if vector or score is not None:
-            return vector, score
+            return vector, score, text(held, "baseSeverity")
     score = _naming.score(inner(said, "cvssScore"))
     old = {key.removeprefix("cvss")[:1].lower() + key[5:]: value for key, value in said.items() if key[:4] == "cvss"}
-    return _assembled(old, "cvssv2"), score
+    return _assembled(old, "cvssv2"), score, ""
 
 
 def _assembled(held: dict[str, Any], kind: str) -> str:

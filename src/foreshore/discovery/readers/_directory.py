@@ -53,12 +53,12 @@ def identifiers(key: str) -> tuple[tuple[str, str], ...]:
 
 
 def known_name(key: str) -> str:
-    """A name for people of a principal that is known by its key only; the key where there is none."""
+    """A name for people of what is known by its key only; '' for a number, so that a name from elsewhere stands."""
     found = _SID.match(key)
     name = _KNOWN.get(found["sid"], "") if found else ""
-    if not found or not name:
-        return key
-    return f"{name}@{found['domain']}" if found["domain"] else name
+    if name and found and found["domain"]:
+        return f"{name}@{found['domain']}"
+    return name or ("" if found or _GUID.match(key) else key)
 
 
 def kind_of(word: str) -> AssetKind:

@@ -112,6 +112,36 @@ def findings(key: str, kind: str, one: Head) -> Iterator[Finding]:
         )
 
 
+def looked(kind: str, one: Head) -> tuple[str, ...]:
+    """The checks that this object's data allows: a collection may leave out what it could not read."""
+    said = one.Properties or {}
+    found = [check.rule for check, names in _NEEDED.get(kind, ()) if all(name in said for name in names)]
+    if kind == "computers":
+        registry = one.DCRegistryData
+        if registry is not None and registry.StrongCertificateBindingEnforcement is not None:
+            found.append(_MAPPING.rule)
+        if one.SmbInfo is not None and "SigningEnabled" in (one.SmbInfo.Result or {}):
+            found.append(_SIGNING.rule)
+    if kind == "enterprisecas":
+        if one.CARegistryData is not None and one.CARegistryData.IsUserSpecifiesSanEnabled is not None:
+            found.append(_CA_SUBJECT.rule)
+        if one.HttpEnrollmentEndpoints is not None:
+            found.append(_CA_WEB.rule)
+    return tuple(found)
+
+
+_NEEDED: dict[str, tuple[tuple[Check, tuple[str, ...]], ...]] = {
+    "users": (
+        (_PLAIN_PASSWORD, _PASSWORDS),
+        (_PREAUTHENTICATION, ("enabled", "dontreqpreauth")),
+        (_TICKET, ("enabled", "hasspn")),
+        (_DELEGATION, ("enabled", "unconstraineddelegation")),
+        (_NO_PASSWORD, ("enabled", "passwordnotreqd")),
+    ),
+    "computers": ((_DELEGATION, ("unconstraineddelegation",)), (_LAPS, ("haslaps",))),
+    "certtemplates": ((_SUBJECT, ("enrolleesuppliessubject", "authenticationenabled", "requiresmanagerapproval")),),
+    "domains": ((_QUOTA, ("machineaccountquota",)),),
+}
 Found = Iterator[tuple[Check, str]]
 
 

@@ -252,5 +252,5 @@ def secret(asset: str, alert: Alert) -> Finding:
         references=(_naming.text(alert.html_url),) if alert.html_url else (),
         first_seen=_naming.when(alert.created_at),
         fixed_at=_naming.when(alert.resolved_at) if word == "fixed" else None,
-        tags=tuple([*tags, *(("public",) if alert.publicly_leaked is True else ())]),
+        tags=(*tags, "public") if alert.publicly_leaked is True else tuple(tags),
     )

@@ -98,9 +98,9 @@ def artifact(name: str, kind: AssetKind = "repository", detail: str = "") -> Sig
     )
 
 
-def unnamed(tool: str, file: str) -> Sighting:
+def unnamed(tool: str, file: str, kind: AssetKind = "image") -> Sighting:
     """The sighting of the image of a report that does not say which: it goes by the file."""
-    return artifact(by_file(tool, file), "image")
+    return artifact(by_file(tool, file), kind)
 
 
 @lru_cache(maxsize=4096)

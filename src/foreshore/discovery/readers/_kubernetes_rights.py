@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from foreshore.discovery.readers import _naming
 from foreshore.discovery.readers._directory import Ties
 from foreshore.discovery.readers._kubernetes_objects import Object, identity, mapping, mappings, texts
-from foreshore.facts import Finding, Record, Relation, Severity, Sighting
+from foreshore.facts import Covered, Finding, Record, Relation, Severity, Sighting
 
 CLUSTER = identity("Cluster", "", "")
 _NAMESPACES = identity("Namespace", "", "") + "/"
@@ -120,10 +120,11 @@ _CHECKS = (
 )  # fmt: skip
 
 
+_RULES = (_EVERYTHING.rule, *(check.rule for check in _CHECKS))
+
+
 def role_findings(key: str, role: Object) -> Iterator[Finding]:
-    """Yield what a role allows that takes a cluster over; roles that Kubernetes itself ships are left out."""
-    if role.labels.get("kubernetes.io/bootstrapping") == "rbac-defaults":
-        return
+    """Yield what a role allows that takes a cluster over."""
     rules = rules_of(role)
     if any(rule.everything for rule in rules):
         yield _finding(key, _EVERYTHING, "*:*")
@@ -163,10 +164,12 @@ class Rights:
                 self.holders.setdefault(key, []).append(one)
 
     def records(self) -> Iterator[Record]:
-        """Yield roles with what is dangerous about them, what they allow, and who holds them."""
+        """Yield roles with what is dangerous about them (not of those that Kubernetes ships), and who holds them."""
         for role in self.roles.values():
             yield from self.role(role, role.namespace)
-            yield from role_findings(role.key, role)
+            if role.labels.get("kubernetes.io/bootstrapping") != "rbac-defaults":
+                yield from role_findings(role.key, role)
+                yield Covered(asset=role.key, checks="kubernetes:role", check_list=_RULES)
         for binding in self.bindings:
             yield from self.binding(binding)
 

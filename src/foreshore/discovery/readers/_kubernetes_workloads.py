@@ -148,6 +148,15 @@ _HARMLESS = (
 )  # fmt: skip
 
 
+CHECKS = tuple(
+    check.rule
+    for check in (
+        _PRIVILEGED, _SOCKET, _HOST_PATH, _SENSITIVE_PATH, _CAPABILITY, _NET_CAPABILITY, _HOST_PID, _HOST_NETWORK,
+        _HOST_IPC, _ESCALATION, _UNCONFINED, _ROOT, _PROC,
+    )
+)  # fmt: skip
+
+
 def findings(workload: Workload) -> Iterator[Finding]:
     """Yield what is dangerous about the settings of one workload."""
     for check, where, path in _found(workload):

@@ -1,77 +1,26 @@
-"""Weaknesses of TLS services by one name and one severity, for tools that state facts and do not rate them.
-
-Severities follow what the attack needs: a flaw that gives away memory or the key itself is critical or
-high; what lets somebody in between read along under conditions is medium; what is only out of date by
-RFC 8996 (TLS 1.0, 1.1), RFC 7568 (SSL 3), RFC 6176 (SSL 2) and RFC 9325 is medium or low.
-"""
+"""What scanners of TLS share: old versions, weak suites, hosts, and findings of the flaws in `_tls_flaws`."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 from foreshore.discovery.readers import _hosts, _naming
+from foreshore.discovery.readers._tls_flaws import FLAWS, Flaw
 from foreshore.facts import SEVERITIES, ExposureKind, Finding, Severity, Sighting
-
-
-class Flaw(NamedTuple):
-    """A weakness of a TLS service: what it is called, how bad it is, and its public names."""
-
-    title: str
-    severity: Severity
-    weaknesses: tuple[str, ...] = ()
-    cwes: tuple[int, ...] = ()
-    solution: str = ""
-
-
-_UPDATE = "Update the TLS library of the service."
-_CHAIN = "Install a valid certificate with its whole chain."
-FLAWS: dict[str, Flaw] = {
-    "heartbleed": Flaw("Memory can be read by a heartbeat (Heartbleed)", "high", ("CVE-2014-0160",), (125,), _UPDATE),
-    "ccs-injection": Flaw("An early key change is accepted", "high", ("CVE-2014-0224",), (326,), _UPDATE),
-    "robot": Flaw("RSA decryption tells right from wrong padding (ROBOT)", "medium", (), (203,), _UPDATE),
-    "compression": Flaw("Compression is on (CRIME)", "medium", ("CVE-2012-4929",), (310,), "Turn off compression."),
-    "insecure-renegotiation": Flaw(
-        "Renegotiation is not bound to the connection", "medium", ("CVE-2009-3555",), (310,), _UPDATE
-    ),
-    "client-renegotiation": Flaw(
-        "Clients can renegotiate at will, which costs the server much work", "low", ("CVE-2011-1473",), (400,),
-        "Turn off renegotiation that clients ask for.",
-    ),
-    "no-fallback-protection": Flaw(
-        "A fallback to older versions is not noticed (no TLS_FALLBACK_SCSV)", "low", (), (757,), _UPDATE
-    ),
-    "no-hsts": Flaw("Browsers are not told to use HTTPS only (HSTS)", "low", (), (319,), "Send the header of HSTS."),
-    "early-data": Flaw("Requests may be replayed (early data of TLS 1.3)", "info", (), (294,)),
-    "no-extended-master-secret": Flaw("The extended master secret is not supported", "low", (), (322,), _UPDATE),
-    "certificate-expired": Flaw("The certificate has expired", "medium", (), (298,), _CHAIN),
-    "certificate-self-signed": Flaw("The certificate is signed by itself", "medium", (), (295,), _CHAIN),
-    "certificate-name": Flaw("The certificate is for another name", "medium", (), (297,), _CHAIN),
-    "certificate-revoked": Flaw("The certificate was revoked", "high", (), (299,), _CHAIN),
-    "certificate-untrusted": Flaw("The certificate is not trusted", "medium", (), (295,), _CHAIN),
-    "certificate-chain-order": Flaw("The chain of certificates is in the wrong order", "low", (), (295,), _CHAIN),
-    "certificate-sha1": Flaw("A certificate is signed with SHA-1 or MD5", "medium", (), (328,), _CHAIN),
-    "certificate-key": Flaw("The key of the certificate is too short", "medium", (), (326,), _CHAIN),
-    "certificate-distrusted": Flaw("The certificate hangs on a root that browsers took out", "medium", (), (295,), _CHAIN),
-    "ssl2": Flaw("SSL 2.0 is accepted", "high", (), (327,), "Turn off SSL 2.0."),
-    "ssl3": Flaw("SSL 3.0 is accepted", "high", (), (327,), "Turn off SSL 3.0."),
-    "tls1.0": Flaw("TLS 1.0 is accepted", "medium", (), (327,), "Turn off TLS 1.0."),
-    "tls1.1": Flaw("TLS 1.1 is accepted", "medium", (), (327,), "Turn off TLS 1.1."),
-}  # fmt: skip
 
 # What a cipher suite must not have, worst first; of the names of OpenSSL and of IANA.
 _BAD: tuple[tuple[re.Pattern[str], Severity, str], ...] = (
     (re.compile(r"NULL"), "high", "no encryption"),
     (re.compile(r"(?:^|[-_])(?:ANON|ADH|AECDH)(?:[-_]|$)"), "high", "no proof of identity"),
     (re.compile(r"EXPORT|(?:^|[-_])EXP(?:1024)?[-_]"), "high", "export grade"),
-    (re.compile(r"RC2|(?<![A-Z0-9])DES(?:40)?[-_]CBC(?![-_]?3)(?!3)"), "high", "DES or RC2"),
+    (re.compile(r"RC2|(?<![A-Z0-9])DES(?:40)?[-_](?:64[-_])?CBC(?![-_]?3)"), "high", "DES or RC2"),
     (re.compile(r"RC4|ARCFOUR"), "medium", "RC4"),
     (re.compile(r"3DES|DES[-_]CBC3|DES[-_]192|IDEA"), "medium", "64-bit blocks"),
     (re.compile(r"[-_]MD5$"), "medium", "MD5"),
     (re.compile(r"GOST|SEED"), "low", "a cipher that is hardly examined"),
-    (re.compile(r"^(?:TLS_RSA_|TLS_DH_|TLS_ECDH_|(?:AES|CAMELLIA|ARIA)\d{3})"), "low", "no forward secrecy"),
+    (re.compile(r"^(?:TLS_RSA_|TLS_DH_|TLS_ECDH_|(?:EC)?DH-|(?:AES|CAMELLIA|ARIA)\d{3})"), "low", "no forward secrecy"),
     (re.compile(r"_CBC_SHA$|-(?:AES|CAMELLIA)\d{3}-SHA$"), "low", "SHA-1"),
 )
 

@@ -11,7 +11,7 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
-from foreshore.discovery.readers import _decoding, _iac_rows, _images, _naming, _wiz_packages
+from foreshore.discovery.readers import _decoding, _host_scans, _iac_rows, _images, _naming, _wiz_packages
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, Sighting, Skipped
@@ -165,7 +165,7 @@ def read(report: facts.Report) -> Iterator[Record]:
             hint="scan again and keep the file that -o writes",
         )
     yield _images.run("wizcli", [document.createdAt])
-    seen = _sighting(document.scanOriginResource or _Origin())
+    seen = _sighting(document.scanOriginResource or _Origin(), report.name)
     yield seen
     skipped: list[Skipped] = []
     for field, method in _SORTS:
@@ -179,13 +179,15 @@ def read(report: facts.Report) -> Iterator[Record]:
     yield from skipped
 
 
-def _sighting(origin: _Origin) -> Sighting:
+def _sighting(origin: _Origin, file: str) -> Sighting:
     name, kind = _naming.text(origin.name), _naming.text(origin.kind).removeprefix("CICDScanOrigin")
     if kind == "ContainerImage":
         content = _naming.text(origin.id)
         return _images.image([name], [_naming.text(origin.digest), content], attributes=(("image_id", content),))
     if kind == "IAC":
-        return _iac_rows.project("wizcli", _STAMP.sub("", name), _naming.text(origin.url))
+        # A scan without a name is called by its time, and two of them need not be of one project.
+        name = "" if _STAMP.search(name) else name
+        return _iac_rows.project("wizcli", name or _host_scans.by_file("wizcli", file), _naming.text(origin.url))
     if kind.startswith("VirtualMachine") and name:
         own = _naming.text(origin.id)
         return Sighting(
@@ -194,7 +196,7 @@ def _sighting(origin: _Origin) -> Sighting:
             identifiers=(*((("cloud_id", own.lower()),) if own else ()), *_naming.host_identifiers(name)),
             authenticated=True,
         )
-    return _images.artifact(name or "folder scanned by wizcli", detail=kind)
+    return _images.artifact(name or _host_scans.by_file("wizcli", file), detail=kind)
 
 
 def _packages(asset: str, raws: list[msgspec.Raw] | None, field: str, method: str, skip: Skip) -> Iterator[Finding]:

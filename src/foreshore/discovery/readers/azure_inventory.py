@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+
 from foreshore import facts
 from foreshore.discovery import reports
 from foreshore.discovery.readers import _decoding, _naming
@@ -219,7 +220,7 @@ class _Reading:
         yield from self.said.sighting(
             Sighting(
                 key=key,
-                name=name or number,
+                name=name,
                 kind="identity",
                 identifiers=(("cloud_id", key),),
                 attributes=(("directory_kind", kind.lower()),) if kind else (),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+
 from foreshore import facts
 from foreshore.discovery import reports
 from foreshore.discovery.readers import _decoding, _naming
@@ -166,9 +167,7 @@ class _Reading:
         kind: AssetKind = "identity"
         if key.startswith("/"):
             kind = "host" if type_of(key) == "microsoft.compute/virtualmachines" else "cloud_resource"
-        yield from self.said.sighting(
-            Sighting(key=key, name=key.rpartition("/")[2], kind=kind, identifiers=(("cloud_id", key),))
-        )
+        yield from self.said.sighting(Sighting(key=key, name=_short(key), kind=kind, identifiers=(("cloud_id", key),)))
 
     def tie(self, kind: str, source: str, target: str, note: str) -> Iterator[Record]:
         """Yield one relation; its ends are sighted before."""
@@ -273,6 +272,11 @@ def _key(identifier: str) -> str:
     if value.upper().startswith("S-1-"):
         return value.upper()
     return lower_id(value) or (f"entra:{value.lower()}" if value else "")
+
+
+def _short(key: str) -> str:
+    """The name that an id ends in; '' for a number, so that a name from elsewhere stands."""
+    return key.rpartition("/")[2] if key.startswith("/") and key.count("/") > 2 else ""
 
 
 def _own_key(kind: str, said: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+
 from foreshore import facts
 from foreshore.discovery import reports
 from foreshore.discovery.readers import _decoding, _directory_checks, _naming
@@ -15,7 +16,7 @@ from foreshore.discovery.readers import _directory_objects as objects
 from foreshore.discovery.readers._directory import Ties, identifiers, key_of, kind_of
 from foreshore.discovery.readers._directory_ties import ties_of
 from foreshore.errors import BadReport
-from foreshore.facts import Record, RunSeen, Sighting, Skipped
+from foreshore.facts import Covered, Record, RunSeen, Sighting, Skipped
 
 KINDS = (
     "computers", "users", "groups", "domains", "ous", "gpos", "containers", "certtemplates", "enterprisecas",
@@ -133,6 +134,8 @@ def _object(
     yield from seen
     if seen:
         yield from _directory_checks.findings(key, kind, one)
+        if checks := _directory_checks.looked(kind, one):
+            yield Covered(asset=key, checks=f"sharphound:{kind}", check_list=checks)
     else:
         skip(Skipped(where, f"{identifier} stands twice in the file: of the second its rights are taken only"))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+
 from foreshore import facts
 from foreshore.discovery import csvrows, reports
 from foreshore.discovery.readers import _decoding, _hosts, _naming

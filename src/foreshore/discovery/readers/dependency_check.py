@@ -110,9 +110,13 @@ def _name(element: _Element) -> str:
     return str(element.tag).rpartition("}")[2]
 
 
+def _attributes(element: _Element) -> Row:
+    return {str(name): str(value) for name, value in element.attrib.items()}
+
+
 def _fields(element: _Element) -> Row:
     """The texts of the children and the attributes, by name."""
-    found: Row = dict(element.attrib)
+    found = _attributes(element)
     for child in element:
         if len(child) == 0:
             found.setdefault(_name(child), (child.text or "").strip())
@@ -132,6 +136,11 @@ def _dependency(element: _Element) -> Row:
             products.append({"id": value})
         elif name == "identifier":
             packages.append({"id": value.removeprefix("(").removesuffix(")")})
+    evidence: dict[str, list[Row]] = {}
+    for one in element.iterfind("{*}evidenceCollected/{*}evidence"):
+        # An evidence has a name of its own, which is the name of a field: the attribute says what it is of
+        evidence.setdefault(f"{one.get('type')}Evidence", []).append(_fields(one))
+    row["evidenceCollected"] = evidence
     row |= {"packages": packages, "vulnerabilityIds": products}
     row["vulnerabilities"] = [_vulnerability(one) for one in element.iterfind("{*}vulnerabilities/{*}vulnerability")]
     row["suppressedVulnerabilities"] = [
@@ -148,7 +157,7 @@ def _vulnerability(element: _Element) -> Row:
             row[name] = _fields(child)
     row["cwes"] = [(one.text or "").strip() for one in element.iterfind("{*}cwes/{*}cwe")]
     row["references"] = [_fields(one) for one in element.iterfind("{*}references/{*}reference")]
-    row["vulnerableSoftware"] = [dict(one.attrib) for one in element.iterfind("{*}vulnerableSoftware/{*}software")]
+    row["vulnerableSoftware"] = [_attributes(one) for one in element.iterfind("{*}vulnerableSoftware/{*}software")]
     return row
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+
 from foreshore import facts
 from foreshore.discovery import reports
 from foreshore.discovery.readers import _decoding, _hosts, _naming
@@ -171,9 +172,7 @@ class _Reading:
     def tie(self, kind: str, source: str, target: str, note: str) -> Iterator[Record]:
         """Yield one relation; ends that the report does not describe are sighted by their number."""
         for key in (source, target):
-            yield from self.said.sighting(
-                Sighting(key=key, name=key.rpartition(":")[2], kind="identity", identifiers=(("cloud_id", key),))
-            )
+            yield from self.said.sighting(Sighting(key=key, name="", kind="identity", identifiers=(("cloud_id", key),)))
         yield from self.said.tie(
             Relation(kind=kind, source=f"asset:{source}", target=f"asset:{target}", note=note)  # type: ignore[arg-type]
         )

@@ -46,7 +46,7 @@ class GithubAlerts:
         said: set[str] = set()
         unnamed = by_file("github repository", report.name)
         for number, row in enumerate(rows):
-            kind, finding = _reading(row)
+            _kind, finding = _reading(row)
             if finding is None:
                 skipped.append(Skipped(f"alerts[{number}]", "is no alert of a kind that is known"))
                 continue

@@ -17,7 +17,7 @@ from foreshore.discovery.readers._kubernetes_network import Network
 from foreshore.discovery.readers._kubernetes_objects import Object, identity, mapping, mappings
 from foreshore.discovery.readers._kubernetes_rights import CLUSTER, Rights, scope_of
 from foreshore.discovery.readers._kubernetes_workloads import Workload
-from foreshore.facts import Finding, Record, Relation, RunSeen, Sighting, Skipped
+from foreshore.facts import Covered, Finding, Record, Relation, RunSeen, Sighting, Skipped
 
 _IN_JSON = (re.compile(r'"apiVersion"\s*:\s*"'), re.compile(r'"kind"\s*:\s*"[A-Z]'))
 _IN_YAML = (
@@ -135,7 +135,9 @@ class _Reading:
     def workload(self, one: Workload, said: set[Finding]) -> Iterator[Record]:
         """Yield a workload, its images, its account, and what is dangerous about its settings."""
         top = one.top
-        yield from self.said.sighting(_workload(one))
+        for sighting in self.said.sighting(_workload(one)):
+            yield sighting
+            yield Covered(asset=top.key, checks="kubernetes:workload", check_list=workloads.CHECKS)
         yield from self.rights.tie("controls", scope_of(top.namespace), top.key, "Contains")
         for image in _images(one):
             yield from self.said.sighting(image)

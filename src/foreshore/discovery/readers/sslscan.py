@@ -11,6 +11,7 @@ from foreshore import facts
 from foreshore.discovery import xmlstream
 from foreshore.discovery.readers import _naming as naming
 from foreshore.discovery.readers import _tls
+from foreshore.discovery.readers._scanned_ports import Said
 from foreshore.discovery.reports import decode_head
 from foreshore.facts import Severity
 
@@ -33,26 +34,27 @@ class SslScan:
         """Yield the run, then for each server its host, its port and the flaws."""
         begun = False
         number = 0
+        said = Said()
         for event, element in xmlstream.elements(report, ("ssltest",), starts=("document",)):
             if event == "start" and not begun:
                 begun = True
                 yield facts.RunSeen(tool="sslscan", version=element.get("version", ""))
             elif event == "end":
                 number += 1
-                yield from _server(element, number)
+                yield from _server(element, number, said)
 
 
 PLUGIN = SslScan()
 
 
-def _server(element: etree._Element, number: int) -> Iterator[facts.Record]:
+def _server(element: etree._Element, number: int, said: Said) -> Iterator[facts.Record]:
     name = element.get("host", "")
     called = element.get("sniname", "") or name
     sighting = _tls.host(called if naming.address(name) else name, name)
     if sighting is None:
         yield facts.Skipped(f"server {number}", "names no host")
         return
-    yield sighting
+    yield from said.host(sighting)
     port = naming.port(element.get("port", ""))
     failed = xmlstream.text_of(element, "error")
     if failed:
@@ -60,7 +62,7 @@ def _server(element: etree._Element, number: int) -> Iterator[facts.Record]:
         return
     suites = _suites(element)
     if port:
-        yield facts.PortSeen(asset=sighting.key, port=port, tls=bool(suites))
+        yield from said.port(facts.PortSeen(asset=sighting.key, port=port, tls=bool(suites)))
     yield from _tls.versions(sighting.key, port, suites)
     for rule, evidence in (*_switches(element), *_certificates(element)):
         yield _tls.finding(sighting.key, port, rule, evidence)

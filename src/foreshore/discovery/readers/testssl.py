@@ -1,4 +1,4 @@
-"""testssl.sh's CSV (`--csvfile`), flat JSON (`--jsonfile`) and pretty JSON (`--jsonfile-pretty`), version 2.9 to 3."""
+"""testssl.sh's CSV (`--csvfile`), flat JSON (`--jsonfile`) and pretty JSON (`--jsonfile-pretty`), version 2.8 to 3."""
 
 # ruff: noqa: N815 - fields of the structures are named as the format names them
 from __future__ import annotations
@@ -20,6 +20,7 @@ from foreshore.discovery.reports import decode_head
 _COLUMNS = ("id", "fqdn/ip", "port", "severity", "finding")
 _KEYS = frozenset(("id", "ip", "port", "severity", "finding"))
 _PASSED = frozenset(("OK", "DEBUG"))
+_WORDS = {"NOT OK": "HIGH"}  # what version 2.8 called bad
 _NOT_LOOKED = frozenset(("WARN", "FATAL"))  # testssl.sh's words for a check or a scan that could not be done
 
 
@@ -155,6 +156,7 @@ class _Reading:
     def row(self, said: _Said) -> Iterator[facts.Record]:
         """Yield the server where it is new, and the finding where the row is one."""
         word = naming.text(said.row.severity).strip().upper()
+        word = _WORDS.get(word, word)
         rule = naming.text(said.row.id).strip()
         told = naming.text(said.row.finding).strip()
         sighting = _tls.host(said.host, said.address)
