@@ -46,3 +46,19 @@ def test_the_anchor_rests_on_the_strongest_that_is_there() -> None:
     assert identity.anchor("hq", "host", "n", [])[1] == "name"
     assert identity.anchor("hq", "host", "n", [address, agent]) == identity.anchor("hq", "host", "m", [agent])
     assert identity.anchor("hq", "host", "n", [address]) != identity.anchor("south", "host", "n", [address])
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "other", "contradict"),
+    [
+        ("agent_id", "tenable:a1", "tenable:b2", True),
+        ("agent_id", "tenable:a1", "qualys:a1", False),
+        ("agent_id", "a1", "b2", True),
+        ("cloud_id", "entra:0f0f", "/subscriptions/1/vm", False),
+        ("cloud_id", "/subscriptions/1/vm", "/subscriptions/2/vm", True),
+        ("cloud_id", "i-0a1b2c3d4e", "i-0a1b2c3d4f", True),
+        ("serial", "a:1", "b:1", True),
+    ],
+)
+def test_ids_of_one_maker_contradict_each_other(kind: str, one: str, other: str, contradict: bool) -> None:
+    assert (identity.family_of(kind, one) == identity.family_of(kind, other)) is contradict

@@ -34,6 +34,7 @@ RULE = pa.schema([
     ("site", pa.string()), ("source_kind", pa.string()), ("source", pa.string()), ("target_kind", pa.string()),
     ("target", pa.string()), ("ports", pa.string()), ("protocol", pa.string()), ("allowed", pa.bool_()),
     ("position", pa.int64()), ("note", pa.string()), ("observed_at", pa.timestamp("us")), ("told_by", pa.string()),
+    ("closes", pa.bool_()),
 ])  # fmt: skip
 
 
@@ -53,7 +54,7 @@ def rule(position: int, source: str, target: str, ports: str = "", allowed: bool
     return {
         "site": "hq", "source_kind": source_kind, "source": source, "target_kind": target_kind, "target": target,
         "ports": ports, "protocol": "tcp", "allowed": allowed, "position": position, "note": "",
-        "observed_at": datetime(2026, 1, 1), "told_by": "firewall",
+        "observed_at": datetime(2026, 1, 1), "told_by": "firewall", "closes": True,
     }  # fmt: skip
 
 

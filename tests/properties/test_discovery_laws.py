@@ -97,13 +97,14 @@ def shared(atoms: list[Atom]) -> list[tuple[str, list[Atom]]]:
 
 def _contradict(kind: str, left: set[Atom], right: set[Atom]) -> bool:
     def values(part: set[Atom], wanted: str) -> set[str]:
-        return {value for atom in part for one, value, _day in atom.held if one == wanted}
+        return {value for atom in part for one, value, _day in atom.held if identity.family_of(one, value) == wanted}
 
     def names(part: set[Atom]) -> set[str]:
         every = {(one, value) for atom in part for one, value, _day in atom.held}
         return {v.split(".")[0][:15] for one, v in every if one in ("fqdn", "hostname", "netbios")}
 
-    for single in facts.SINGLE_VALUED:
+    held = {(one, value) for part in (left, right) for atom in part for one, value, _day in atom.held}
+    for single in {identity.family_of(one, value) for one, value in held if one in facts.SINGLE_VALUED}:
         mine, other = values(left, single), values(right, single)
         if mine and other and not (mine <= other or other <= mine):
             return True

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from foreshore.cli.shared import JsonOption, WorkspaceOption, note, open_workspace, print_json, say, table
-from foreshore.errors import ForeshoreError
+from foreshore.errors import ForeshoreError, UsageError
 
 if TYPE_CHECKING:
     from foreshore.discovery.collecting import Collected
     from foreshore.discovery.connectors._sources import Source
     from foreshore.workspace import Workspace
+
+
+DECIDING = ("defectdojo",)  # connectors of products in which people decide
 
 
 def register(app: typer.Typer) -> None:
@@ -26,6 +29,9 @@ def collect(
     listed: Annotated[bool, typer.Option("--list", help="Show the sources and the connectors there are.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be asked; ask and write nothing.")
+    ] = False,
+    decisions: Annotated[
+        bool, typer.Option("--decisions", help="Also take over what was decided there (DefectDojo), each word once.")
     ] = False,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
@@ -46,14 +52,16 @@ def collect(
     if dry_run:
         _show_plan(chosen, json)
         return
-    results = [_one(opened, source, quiet=json) for source in chosen]
+    if decisions and not any(source.kind in DECIDING for source in chosen):
+        raise UsageError("these sources have no decisions to take over", where="--decisions", hint="leave it out")
+    results = [_one(opened, source, quiet=json, decisions=decisions) for source in chosen]
     if json:
         print_json(results)
     if any(one["error"] or (one["import"] or {}).get("errors") for one in results):
         raise typer.Exit(1)
 
 
-def _one(workspace: Workspace, source: Source, quiet: bool) -> dict[str, Any]:
+def _one(workspace: Workspace, source: Source, quiet: bool, decisions: bool = False) -> dict[str, Any]:
     """Collect and import one source; an error of one source does not stop the others."""
     from foreshore.discovery import collecting
 
@@ -67,6 +75,8 @@ def _one(workspace: Workspace, source: Source, quiet: bool) -> dict[str, Any]:
             if shown["import"]["errors"]:
                 say(f"{source.name}: kept aside in {collecting.put_aside(workspace, source)}")
             else:
+                if decisions and source.kind in DECIDING:
+                    shown["decisions"] = _decided(workspace, found)
                 collecting.clear(workspace, source)
                 if found.resumed == found.answers:
                     say(f"{source.name}: this was the collection of {found.collected_at}; run again for the present")
@@ -76,6 +86,19 @@ def _one(workspace: Workspace, source: Source, quiet: bool) -> dict[str, Any]:
     if not quiet:
         _show_result(shown)
     return shown
+
+
+def _decided(workspace: Workspace, found: Collected) -> dict[str, Any]:
+    """Take over the words that people gave in the source."""
+    import msgspec
+
+    from foreshore.cycle import bringing
+
+    told: dict[str, Any] = msgspec.to_builtins(bringing.bring(workspace, found))
+    for one in told["left_out"]:
+        say(f"not taken over: {one}")
+    say(f"{found.source}: {told['taken']} decisions taken over, {told['known']} exposures had a word already")
+    return told
 
 
 def _told(found: Collected) -> list[dict[str, str]]:

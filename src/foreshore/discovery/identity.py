@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from foreshore import facts
 
-RECIPE = "identity-1"
+RECIPE = "identity-2"
 ANCHOR = "anchor"  # the kind under which the key of an atom's own identifier set is kept
 ORDER = {kind: place for place, kind in enumerate((ANCHOR, *facts.STRONG, *facts.NAMES, *facts.WEAK))}
 SHORT = frozenset({"hostname", "netbios"})
@@ -32,6 +32,7 @@ _EMPTY = frozenset(
      "localhost.localdomain", "localhost6", "localhost4", "invalid", "chassis serial number", "-"}
 )  # fmt: skip
 _HEX = re.compile(r"[^0-9a-f]")
+_FAMILY = re.compile(r"/[^/]*/|[a-z][a-z0-9_.+]*:|[a-z]{1,6}-(?=[0-9a-f]{8})")
 
 
 @lru_cache(maxsize=262_144)
@@ -117,6 +118,19 @@ def anchor(site: str, kind: str, name: str, identifiers: Sequence[tuple[str, str
     if not held:
         held, basis = [(f"name of {kind}", " ".join(name.lower().split()))], "name"
     return "\x1e".join((site, *(f"{one}={value}" for one, value in held))), basis
+
+
+def family_of(kind: str, value: str) -> str:
+    """The kind, and for ids that makers give (of agents, of cloud resources) whose they are.
+
+    One machine has an agent of each maker and a number in each inventory: two of one family contradict
+    each other, two of different ones do not. The family is what stands before the first colon, the first
+    part of a path, or the letters before the first dash.
+    """
+    if kind not in ("agent_id", "cloud_id"):
+        return kind
+    found = _FAMILY.match(value)
+    return f"{kind} {found.group(0)}" if found else kind
 
 
 def label_of(kind: str, value: str) -> str:
@@ -215,7 +229,7 @@ class _Parts:
         for name in sorted(mine.keys() & other.keys()):
             if not (mine[name] <= other[name] or other[name] <= mine[name]):
                 # An address that went from one known machine to another is ordinary, not a question.
-                return "address" if kind == "ip" else f"two values of {name}"
+                return "address" if kind == "ip" else f"two values of {name.partition(' ')[0]}"
         if kind == "ip":
             names, others = self._labels.get(left), self._labels.get(right)
             if names and others and not names & others:

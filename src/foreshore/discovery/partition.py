@@ -225,7 +225,8 @@ def _rejoin(
         atom = local[number]
         if kind in facts.SINGLE_VALUED:
             held = single.setdefault(atom, {})
-            held[kind] = held.get(kind, frozenset()) | {value}
+            family = identity.family_of(kind, value)
+            held[family] = held.get(family, frozenset()) | {value}
         if label := identity.label_of(kind, value):
             labels[atom] = labels.get(atom, frozenset()) | {label}
     connection.unregister("pi_member")

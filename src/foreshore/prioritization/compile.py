@@ -298,19 +298,31 @@ def _foundations(parts: _Parts) -> NDArray[np.bool_]:
     return found
 
 
+# Kind of tie -> (policy's number, does the attacker go against its direction?). A role trusts its principal and
+# an identity is logged on to a host: who holds the latter gets the former.
+_TIES = {
+    "admin_of": ("movement.remote_service.known_admin", False),
+    "runs_as": ("movement.remote_service.known_admin", False),
+    "trusts": ("movement.remote_service.known_admin", True),
+    "member_of": ("movement.directory.member", False),
+    "controls": ("movement.directory.right", False),
+    "logged_on": ("movement.remote_service.identity_control", True),
+}
+
+
 def _ties(parts: _Parts) -> None:
-    """Known administrative rights of one asset over another."""
+    """Known rights of one asset or identity over another."""
     ties, states, builder = parts.context.ties, parts.builder.states, parts.builder
-    source, target = _ids(ties, "source"), _ids(ties, "target")
-    known = np.isin(source, parts.asset_key) & np.isin(target, parts.asset_key)
     kinds = np.array(ties.column("kind").to_pylist(), dtype=object)
-    known &= np.isin(kinds, ["admin_of", "runs_as", "trusts"])
-    source = np.searchsorted(parts.asset_key, source[known])
-    target = np.searchsorted(parts.asset_key, target[known])
-    name = "movement.remote_service.known_admin"
-    builder.add("tie", states.admin(source), states.admin(target), p=builder.chance(name),
-                param=builder.param(name), asset=target,
-                key=key_of("tie", parts.asset_key[source], parts.asset_key[target]))  # fmt: skip
+    for kind, (name, against) in _TIES.items():
+        ends = ("target", "source") if against else ("source", "target")
+        source, target = (_ids(ties, end) for end in ends)
+        known = (kinds == kind) & np.isin(source, parts.asset_key) & np.isin(target, parts.asset_key)
+        source = np.searchsorted(parts.asset_key, source[known])
+        target = np.searchsorted(parts.asset_key, target[known])
+        builder.add("tie", states.admin(source), states.admin(target), p=builder.chance(name),
+                    param=builder.param(name), asset=target,
+                    key=key_of("tie", parts.asset_key[source], parts.asset_key[target]))  # fmt: skip
 
 
 def _harm(parts: _Parts) -> None:

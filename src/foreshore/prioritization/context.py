@@ -33,7 +33,7 @@ with resolved as (
 ), seen as (
     select asset,
         arg_max(name, (kind <> 'host', observed_at, name)) filter (name <> '') as name,
-        arg_max(kind, (kind <> 'host', observed_at, kind)) as kind,
+        arg_max(kind, (kind <> 'identity', kind <> 'host', observed_at, kind)) as kind,
         arg_max(os, (length(os), observed_at, os)) filter (os <> '') as os,
         arg_max(owner, (observed_at, owner)) filter (owner <> '') as owner,
         arg_max(internet, (observed_at, internet)) filter (internet <> 'unknown') as internet,
@@ -115,7 +115,7 @@ group by all order by 1, 2, 3, 4
 
 _RULES = """
 select r.site, r.source_kind, r.source, r.target_kind, r.target, r.ports, r.protocol, r.allowed,
-    r.position, r.note, r.observed_at, runs.source as told_by
+    r.position, r.note, r.observed_at, runs.source as told_by, runs.reader = 'firewall_csv' as closes
 from relations r join runs on runs.run = r.run
 where r.kind = 'may_reach' and r.observed_at <= $as_of
     and runs.observed_at = (select max(x.observed_at) from runs x
@@ -130,7 +130,7 @@ select r.kind, coalesce(a.canonical, r.source::BIGINT) as source,
 from relations r join runs on runs.run = r.run
 left join asset_now a on a.asset = try_cast(r.source as BIGINT)
 left join asset_now b on b.asset = try_cast(r.target as BIGINT)
-where r.kind in ('admin_of', 'runs_as', 'trusts', 'runs', 'depends_on')
+where r.kind in ('admin_of', 'runs_as', 'trusts', 'runs', 'depends_on', 'member_of', 'controls', 'logged_on')
     and r.source_kind = 'asset' and r.target_kind = 'asset' and r.observed_at <= $as_of
 group by all order by 1, 2, 3
 """

@@ -273,7 +273,8 @@ _FROM_INTERNET = {
 }
 
 
-# order, source end, target end, port ranges, allowed, told by, note, site, is a firewall's
+# order, source end, target end, port ranges, allowed, told by, note, site, and whether what no rule allows is
+# closed: a firewall's whole list says so, what one cloud account allows does not
 _Raw = tuple[int, tuple[str, str], tuple[str, str], tuple[tuple[int, int], ...], bool, str, str, str, bool]
 
 
@@ -283,7 +284,7 @@ def _raw_rules(context: Context, scope: facts.Scope) -> Iterator[_Raw]:
         ends = ((row["source_kind"], row["source"]), (row["target_kind"], row["target"]))
         yield (
             order, ends[0], ends[1], ranges(row["ports"]), row["allowed"], row["told_by"], row["note"],
-            row["site"], True,
+            row["site"], row["closes"],
         )  # fmt: skip
     homes = {zone.name: zone.site for zone in scope.zones}
     for number, rule in enumerate(scope.reach):

@@ -27,7 +27,7 @@ WITH shown AS (
     FROM named GROUP BY asset
 ), one AS (
     SELECT asset, arg_max(name, (kind <> 'host', observed_at, name)) FILTER (name <> '') AS name,
-        arg_max(kind, (kind <> 'host', observed_at, kind)) AS kind,
+        arg_max(kind, (kind <> 'identity', kind <> 'host', observed_at, kind)) AS kind,
         arg_max(os, (observed_at, os)) FILTER (os <> '') AS os,
         arg_max(owner, (observed_at, owner)) FILTER (owner <> '') AS owner,
         bool_or(internet = 'yes') AS stated_public,

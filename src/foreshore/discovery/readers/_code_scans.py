@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from foreshore.discovery.readers import _naming, _packages
-from foreshore.facts import Finding, Proof, Severity, Word
+from foreshore.facts import Finding, Proof, Severity, Sighting, Word
 
 Row = dict[str, Any]
 _LONGEST_TITLE = 160
@@ -15,6 +15,11 @@ _NUMBERED = re.compile(r"^\s*\d+[ \t]?", re.MULTILINE)
 _CWE = re.compile(r"\bCWE[-_ ]?(\d{1,5})\b", re.IGNORECASE)
 # Hard-coded credentials, passwords and keys: what such a rule points at is the secret itself.
 _OF_SECRETS = frozenset({259, 321, 798})
+
+
+def unnamed(tool: str) -> Sighting:
+    """The code that `tool` looked at, where the report never says whose it is."""
+    return _packages.project(f"repository scanned by {tool}")
 
 
 def inner(row: object, *names: str) -> Any:

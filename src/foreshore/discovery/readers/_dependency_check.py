@@ -21,6 +21,7 @@ _V3 = (
 )  # fmt: skip
 # Names that the formats spell otherwise: the misspelt one is the older schemas' own.
 _ALSO = {"authenticationr": "authentication", "confidentialityImpact": "confidentialImpact"}
+_UNNAMED = "project scanned by Dependency-Check"
 _TRUST = {"HIGHEST": 0, "HIGH": 1, "MEDIUM": 2, "LOW": 3}
 _LISTS = (("vulnerabilities", "open"), ("suppressedVulnerabilities", "suppressed"))
 
@@ -50,7 +51,7 @@ def start(scan: object, project: object) -> tuple[RunSeen, Sighting]:
     coordinates = ":".join(filter(None, (group, artifact)))
     version = text(project, "version") or text(project, "applicationVersion")
     attributes = (("coordinates", coordinates), ("version", version))
-    return run, _packages.project(text(project, "name") or coordinates, attributes=attributes)
+    return run, _packages.project(text(project, "name") or coordinates or _UNNAMED, attributes=attributes)
 
 
 def findings(asset: str, row: Row, where: str) -> Iterator[Record]:

@@ -30,6 +30,8 @@ _CONVERTED: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "tags": ("tags", values.tags),
 }
 _FLAGS = ("known_exploited", "ransomware_used")
+# Where a secret or what stands around it would be
+_OF_SECRETS = ("evidence", "context", "description")
 _TIMES = (("first_seen", "first_seen"), ("fixed_at", "fixed_at"), ("last_seen", "observed_at"))
 
 
@@ -65,6 +67,9 @@ class Reading:
         if "title" not in fields and "weakness" not in fields and "rule" not in fields:
             if not fields.keys() & ASSETS:
                 self._skip(Skipped(where, "names neither an asset nor a finding"))
+            return
+        if not _names_finding(fields):
+            self._skip(Skipped(where, "names no finding: its title, rule and weakness are empty"))
             return
         if len(targets) == 1:
             yield self._finding(where, fields, targets[0].key)
@@ -131,7 +136,25 @@ class Reading:
         weaknesses = values.weaknesses(fields["weakness"]) if "weakness" in fields else ()
         title = text(get("title")).strip()
         rule = text(get("rule")).strip() or (weaknesses[0] if weaknesses else title)
-        given: dict[str, Any] = {name: text(value) for name, value in fields.items() if name in _TEXTS}
+        given = self._given(where, fields)
+        kind = self._kind(fields, weaknesses)
+        if kind == "secret":
+            for name in _OF_SECRETS:
+                given.pop(name, None)
+        return Finding(
+            asset=asset,
+            rule=rule,
+            title=title or rule,
+            severity=self._severity(where, fields),
+            weaknesses=weaknesses,
+            kind=kind,
+            word=values.word(fields),
+            **given,
+        )
+
+    def _given(self, where: str, fields: dict[str, Any]) -> dict[str, Any]:
+        """The fields of a finding that need no other, converted."""
+        given: dict[str, Any] = {name: _naming.text(value) for name, value in fields.items() if name in _TEXTS}
         for name, (field, convert) in _CONVERTED.items():
             if name in fields:
                 given[field] = convert(fields[name])
@@ -143,25 +166,16 @@ class Reading:
         if "component" in fields:
             given |= _software(fields)
         if "cvss4_vector" in fields:
-            given["cvss_vector"] = text(fields["cvss4_vector"])
-            given["cvss_score"] = _naming.score(get("cvss4_score"))
+            given["cvss_vector"] = _naming.text(fields["cvss4_vector"])
+            given["cvss_score"] = _naming.score(fields.get("cvss4_score"))
         if "impact" in fields:
             given["description"] = "\n\n".join(
-                part for part in (text(get("description")), text(fields["impact"])) if part
+                part for part in (_naming.text(fields.get("description")), _naming.text(fields["impact"])) if part
             )
         flags = [name for name in _FLAGS if name in fields and values.true(fields[name])]
         if flags:
             given["tags"] = (*given.get("tags", ()), *flags)
-        return Finding(
-            asset=asset,
-            rule=rule,
-            title=title or rule,
-            severity=self._severity(where, fields),
-            weaknesses=weaknesses,
-            kind=self._kind(fields, weaknesses),
-            word=values.word(fields),
-            **given,
-        )
+        return given
 
     def _severity(self, where: str, fields: dict[str, Any]) -> Severity:
         value = fields.get("severity")
@@ -201,6 +215,13 @@ class Reading:
             self._ambiguous = True
             self._skip(Skipped(f"{where}: date", f"{_naming.text(value)} {values.AMBIGUOUS}"))
         return found
+
+
+def _names_finding(fields: dict[str, Any]) -> bool:
+    """Is there a title, a rule or a weakness that is more than white space and commas?"""
+    if any(_naming.text(fields.get(name)).strip() for name in ("title", "rule")):
+        return True
+    return "weakness" in fields and bool(values.weaknesses(fields["weakness"]))
 
 
 def _web(fields: dict[str, Any]) -> dict[str, Any]:

@@ -109,7 +109,9 @@ def cloud_finding(key: str, row: dict[str, Any]) -> Finding:
         "cvss_vector": vector,
         "epss": naming.number(plugin.get("epss_score")),
         "cwes": naming.cwes([number for kind, number in refs if kind == "CWE"]),
-        "word": "fixed" if state == "FIXED" else _MODIFIED.get(text(row.get("severity_modification_type")).upper(), "open"),
+        "word": "fixed"
+        if state == "FIXED"
+        else _MODIFIED.get(text(row.get("severity_modification_type")).upper(), "open"),
         "description": text(plugin.get("description")) or text(plugin.get("synopsis")),
         "solution": text(plugin.get("solution")),
         "references": tuple(dict.fromkeys(words(plugin.get("see_also")))),
@@ -149,7 +151,11 @@ def exported_asset(row: dict[str, Any]) -> Sighting:
     tags = [f"{text(of(one, 'key'))}={text(of(one, 'value'))}" for one in row.get("tags") or () if of(one, "key")]
     arn = f"arn:aws:ec2:{region}:{account}:instance/{instance}".lower() if account and region and instance else ""
     known = hosts.gather(
-        [("arn", arn), ("cloud_id", instance), ("cloud_id", text(row.get("azure_resource_id")).lower() if not instance else "")],
+        [
+            ("arn", arn),
+            ("cloud_id", instance),
+            ("cloud_id", text(row.get("azure_resource_id")).lower() if not instance else ""),
+        ],
         [hosts.agent("tenable", key)],
         [("bios_uuid", hosts.uuid(text(row.get("bios_uuid"))))],
         (("mac", mac) for one in words(row.get("mac_addresses")) for mac in hosts.macs(one)),
@@ -224,7 +230,9 @@ def center_finding(key: str, row: dict[str, Any]) -> Finding:
         "word": "accepted" if text(row.get("acceptRisk")) == "1" else "open",
         "description": text(row.get("description")) or text(row.get("synopsis")),
         "solution": text(row.get("solution")),
-        "references": tuple(link for link in re.split(r"\s+|<br\s*/?>", text(row.get("seeAlso"))) if link.startswith("http")),
+        "references": tuple(
+            link for link in re.split(r"\s+|<br\s*/?>", text(row.get("seeAlso"))) if link.startswith("http")
+        ),
         "first_seen": epoch_or_text(row.get("firstSeen")),
         "tags": (f"vpr={vpr}",) if (vpr := text(row.get("vprScore"))) else (),
     }

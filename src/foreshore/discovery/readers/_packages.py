@@ -24,6 +24,15 @@ _STARTS = {
     "cran": "cran", "hackage": "hackage", "bioconductor": "bioconductor", "pub": "pub", "julia": "julia",
     "ghc": "ghc",
 }  # fmt: skip
+_MANIFESTS = {
+    "package.json": "npm", "package-lock.json": "npm", "npm-shrinkwrap.json": "npm", "yarn.lock": "npm",
+    "pnpm-lock.yaml": "npm", "pom.xml": "maven", "build.gradle": "maven", "build.gradle.kts": "maven",
+    "gradle.lockfile": "maven", "requirements.txt": "pypi", "pipfile": "pypi", "pipfile.lock": "pypi",
+    "poetry.lock": "pypi", "uv.lock": "pypi", "pyproject.toml": "pypi", "setup.py": "pypi", "gemfile": "gem",
+    "gemfile.lock": "gem", "composer.json": "composer", "composer.lock": "composer", "go.mod": "golang",
+    "go.sum": "golang", "cargo.toml": "cargo", "cargo.lock": "cargo", "packages.config": "nuget",
+    "packages.lock.json": "nuget", "mix.lock": "hex", "pubspec.lock": "pub", "package.resolved": "swift",
+}  # fmt: skip
 _FROM_SHELL = re.compile(r"^(?:ssh://)?git@([^:/]+)[:/](.+)$")
 
 
@@ -36,6 +45,12 @@ def component(ecosystem: str, name: str) -> str:
     if start := _STARTS.get(word):
         return _naming.package(f"pkg:{start}/{name}")[0]
     return _naming.built_package(_KINDS.get(word, word), name)
+
+
+def ecosystem_of(manifest: str) -> str:
+    """The ecosystem of a manifest or lock file by its name; nothing where the name does not tell."""
+    name = slashed(manifest).rpartition("/")[2].lower()
+    return _MANIFESTS.get(name) or ("nuget" if name.endswith((".csproj", ".vbproj", ".fsproj")) else "")
 
 
 def repository_url(url: str) -> str:

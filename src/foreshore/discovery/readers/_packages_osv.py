@@ -70,7 +70,9 @@ def vector(record: Osv) -> str:
 
 
 def severity(record: Osv) -> Severity | None:
-    """The word that the record itself has for it."""
+    """The word that the record itself has for it; a package made to do harm is critical, and never rated."""
+    if _naming.text(record.id).startswith("MAL-"):
+        return "critical"
     if isinstance(record.severity, str):
         return _naming.severity(record.severity)
     specific = [record.database_specific or {}, *((one.database_specific or {}) for one in record.affected or ())]

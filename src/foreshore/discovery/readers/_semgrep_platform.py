@@ -27,7 +27,7 @@ class _Repositories:
 
     def at(self, name: str, url: str = "") -> tuple[str, list[Sighting]]:
         """The handle of a repository, and its sighting where it was not named before."""
-        sighting = _packages.project(name, url)
+        sighting = _packages.project(name, url) if name or url else _code_scans.unnamed("Semgrep")
         if sighting.key in self._said:
             return sighting.key, []
         self._said.add(sighting.key)

@@ -14,9 +14,7 @@ from foreshore.facts import ExposureKind, Finding, Proof, Severity
 _SEVERITIES: dict[str, Severity] = {"error": "high", "warning": "medium", "info": "low"}
 _ECOSYSTEMS = {"swiftpm": "swift", "mix": "hex", "pipy": "pypi"}
 _REGISTRY = re.compile(r"^https://semgrep\.dev/r/([\w.+/-]{3,300})$")
-_SECRET_RULE = re.compile(
-    r"(?:^|\.)secrets?\.|(?:^|\.)detected-|hard-?coded-(?:secret|password|credential|token|key)"
-)
+_SECRET_RULE = re.compile(r"(?:^|\.)secrets?\.|(?:^|\.)detected-|hard-?coded-(?:secret|password|credential|token|key)")
 
 
 def severity(word: str, metadata: object) -> Severity:

@@ -43,17 +43,17 @@ class Row(msgspec.Struct, gc=False):
     epssDetails: Chance | None = None
     packageName: Scalar = None
     moduleName: Scalar = None
-    name: Scalar = None
+    name: Scalar | list[Scalar] = None
     version: Scalar = None
     packageManager: Scalar = None
     language: Scalar = None
     fixedIn: list[Scalar] | None = None
     nearestFixedInVersion: Scalar = None
-    upgradePath: list[Scalar] | None = None
+    upgradePath: list[Scalar | list[Scalar]] | None = None
     description: Scalar = None
     references: list[Reference | str] | None = None
     exploit: Scalar = None
-    from_: list[Scalar] | None = msgspec.field(name="from", default=None)
+    from_: list[Scalar | list[Scalar]] | None = msgspec.field(name="from", default=None)
     dockerfileInstruction: Scalar = None
     filtered: Any = None
 
@@ -94,6 +94,32 @@ def ignored(row: Row) -> Word:
         if isinstance(one, dict) and (word := _WORDS.get(_naming.text(one.get("reasonType")))):
             return word
     return "suppressed"
+
+
+def ungrouped(row: Row) -> list[Row]:
+    """The rows of one path each that `--group-issues` made one of: its paths and names are lists of lists."""
+    paths = [one for one in row.from_ or () if isinstance(one, list)]
+    if not paths:
+        return (
+            [msgspec.structs.replace(row, name=row.name[0] if row.name else None)]
+            if isinstance(row.name, list)
+            else [row]
+        )
+    names = row.name if isinstance(row.name, list) else [row.name] * len(paths)
+    upgrades = [one for one in row.upgradePath or () if isinstance(one, list)]
+    found = []
+    for number, path in enumerate(paths):
+        last = _naming.text(path[-1]) if path else ""
+        found.append(
+            msgspec.structs.replace(
+                row,
+                name=names[number] if number < len(names) else None,
+                version=last.rpartition("@")[2] if last.rfind("@") > 0 else row.version,
+                from_=list(path),
+                upgradePath=list(upgrades[number]) if number < len(upgrades) else row.upgradePath,
+            )
+        )
+    return found
 
 
 def finding(asset: str, row: Row, manager: str, path: str, word: Word) -> Finding:

@@ -65,9 +65,9 @@ def _server(element: etree._Element, number: int, said: Said) -> Iterator[facts.
     for one in element.iter("robotAttack"):
         checks.robot(one.get("resultEnum", ""))
     checks.trust(
-        (one.get("usingTrustStore", ""), "" if said.lower() == "ok" else said)
+        (one.get("usingTrustStore", ""), "" if told.lower() == "ok" else told)
         for one in element.iter("pathValidation")
-        if (said := one.get("validationResult", "") or one.get("error", ""))
+        if (told := one.get("validationResult", "") or one.get("error", ""))
     )
     for check in element:
         found = check.iterfind("acceptedCipherSuites/cipherSuite")

@@ -52,7 +52,7 @@ FLAWS: dict[str, Flaw] = {
     "certificate-chain-order": Flaw("The chain of certificates is in the wrong order", "low", (), (295,), _CHAIN),
     "certificate-sha1": Flaw("A certificate is signed with SHA-1 or MD5", "medium", (), (328,), _CHAIN),
     "certificate-key": Flaw("The key of the certificate is too short", "medium", (), (326,), _CHAIN),
-    "certificate-distrusted": Flaw("The certificate hangs on a root that browsers took out", "medium", (), (295,), _CHAIN),
+    "certificate-distrusted": Flaw("The certificate hangs on a root that was taken out", "medium", (), (295,), _CHAIN),
     "ssl2": Flaw("SSL 2.0 is accepted", "high", (), (327,), "Turn off SSL 2.0."),
     "ssl3": Flaw("SSL 3.0 is accepted", "high", (), (327,), "Turn off SSL 3.0."),
     "tls1.0": Flaw("TLS 1.0 is accepted", "medium", (), (327,), "Turn off TLS 1.0."),
@@ -62,11 +62,11 @@ FLAWS: dict[str, Flaw] = {
     "poodle": Flaw("SSL 3.0 tells right from wrong padding (POODLE)", "medium", ("CVE-2014-3566",), (310,), _OLD),
     "poodle-tls": Flaw("TLS tells right from wrong padding (POODLE)", "medium", ("CVE-2014-8730",), (203,), _UPDATE),
     "freak": Flaw("Keys of export grade can be forced (FREAK)", "medium", ("CVE-2015-0204",), (310,), _UPDATE),
-    "logjam": Flaw("Key exchanges of export grade can be forced (Logjam)", "medium", ("CVE-2015-4000",), (310,), _UPDATE),
+    "logjam": Flaw("Weak key exchanges can be forced (Logjam)", "medium", ("CVE-2015-4000",), (310,), _UPDATE),
     "drown": Flaw("SSL 2.0 gives away sessions of TLS (DROWN)", "high", ("CVE-2016-0800",), (310,), _OLD),
     "beast": Flaw("Blocks of TLS 1.0 can be guessed (BEAST)", "low", ("CVE-2011-3389",), (326,), _OLD),
     "ticketbleed": Flaw("Session tickets give away memory (Ticketbleed)", "high", ("CVE-2016-9244",), (125,), _UPDATE),
-    "padding-oracle": Flaw("AES in CBC mode tells right from wrong padding", "medium", ("CVE-2016-2107",), (203,), _UPDATE),
+    "padding-oracle": Flaw("AES-CBC tells right from wrong padding", "medium", ("CVE-2016-2107",), (203,), _UPDATE),
     "zero-length-padding": Flaw(
         "An empty record tells right from wrong padding", "medium", ("CVE-2019-1559",), (203,), _UPDATE
     ),

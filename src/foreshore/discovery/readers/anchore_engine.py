@@ -19,7 +19,9 @@ from foreshore.facts import Finding, Record, Skipped
 
 _DIGEST = re.compile(r'"(imageDigest|image_digest)"\s*:')
 _LIST = re.compile(r'"vulnerabilities"\s*:\s*(\[|null)')
-_ROW = re.compile(r'"(vulnerability_type|feed_group|package_type|package_cpe|vuln)"\s*:')
+_FEED = re.compile(r'"(feed_group|feedGroup)"\s*:')
+_ROW = re.compile(r'"(package_type|packageType|package_cpe|packageCpe|vuln)"\s*:')
+_CAPITAL = re.compile(r"(?<=[a-z0-9])[A-Z]")
 
 
 class _Row(msgspec.Struct, gc=False):
@@ -63,9 +65,9 @@ class AnchoreEngine:
         opening = reports.decode_head(head)
         if opening.lstrip()[:1] != "{":
             return False
-        if _DIGEST.search(opening) and '"vulnerability_type"' in opening:
+        if _DIGEST.search(opening) and ('"vulnerability_type"' in opening or '"vulnerabilityType"' in opening):
             return True
-        return bool(_LIST.search(opening) and '"feed_group"' in opening and _ROW.search(opening))
+        return bool(_LIST.search(opening) and _FEED.search(opening) and _ROW.search(opening))
 
     def read(self, report: facts.Report) -> Iterator[Record]:
         """Yield the run, the image, and one finding for each row."""
@@ -79,7 +81,7 @@ class AnchoreEngine:
             )
         yield _images.run("anchore", ())
         skipped: list[Skipped] = []
-        rows = list(_decoding.each(_ROWS, document.vulnerabilities, "vulnerabilities", skipped.append))
+        rows = list(_decoding.each(_ROWS, _plain(document.vulnerabilities), "vulnerabilities", skipped.append))
         os = next((_naming.text(one.feed_group) for one in rows if _images.family(_naming.text(one.feed_group))), "")
         sighting = _images.image([], [digest], os=os.replace(":", " "))
         yield sighting
@@ -89,6 +91,27 @@ class AnchoreEngine:
             else:
                 yield Skipped(f"vulnerabilities[{number}]", "names no weakness")
         yield from skipped
+
+
+def _plain(raws: list[msgspec.Raw] | None) -> list[msgspec.Raw]:
+    """The rows with names of fields as the engine writes them; newer clients write `packageName`."""
+    found = []
+    for raw in raws or ():
+        if b'"package' in bytes(raw) and b'"package_' not in bytes(raw):
+            raw = _renamed(raw)
+        found.append(raw)
+    return found
+
+
+def _renamed(raw: msgspec.Raw) -> msgspec.Raw:
+    try:
+        values = msgspec.json.decode(raw)
+        if not isinstance(values, dict):
+            return raw
+        names = {name: _CAPITAL.sub(lambda found: f"_{found.group(0).lower()}", name) for name in values}
+        return msgspec.Raw(msgspec.json.encode({names[name]: value for name, value in values.items()}))
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return raw  # decoding it will say what is wrong with it
 
 
 def _finding(asset: str, row: _Row, os: str) -> Finding:
@@ -136,10 +159,10 @@ def _dicts(value: object) -> list[dict[str, Any]]:
 def _score(row: _Row) -> float | None:
     """The score of version 3 before that of version 2, the vendor's before NVD's; -1 is none."""
     rows = [*_dicts(row.vendor_data), *_dicts(row.nvd_data)]
-    for version in ("cvss_v3", "cvss_v2"):
+    for version, newer in (("cvss_v3", "cvssV3"), ("cvss_v2", "cvssV2")):
         for one in rows:
-            said = one.get(version)
-            found = _naming.score(said.get("base_score")) if isinstance(said, dict) else None
+            said = one.get(version, one.get(newer))
+            found = _naming.score(said.get("base_score", said.get("baseScore"))) if isinstance(said, dict) else None
             if found is not None:
                 return found
     return None

@@ -17,7 +17,7 @@ from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Skipped
 
 _RESULT = re.compile(r'"issue_(severity|confidence|text)"\s*:')
-_METRICS = re.compile(r'"_totals"\s*:\s*\{\s*"(CONFIDENCE|SEVERITY)\.')
+_METRICS = re.compile(r'"metrics"\s*:\s*\{\s*"[^"]{1,2000}"\s*:\s*\{\s*"(?:CONFIDENCE|SEVERITY)\.[A-Z]')
 _COLUMNS = ("filename", "test_name", "issue_severity", "issue_confidence", "line_number")
 _NUMBERED = re.compile(r"^\s*(\d{1,9})(?: |\t|$)(.*)$")
 _PASSWORDS = frozenset({"B105", "B106", "B107"})  # their text repeats the password
@@ -65,7 +65,7 @@ class Bandit:
             run = RunSeen(tool="bandit")
             rows = ((f"line {line}", row) for line, row in csvrows.table(report, find=_COLUMNS, fold=True).rows)
         yield run
-        project = _packages.project("")  # the report never says whose code it is
+        project = _code_scans.unnamed("Bandit")  # the report never says whose code it is
         yield project
         for where, row in rows:
             found = _finding(project.key, row)

@@ -63,7 +63,12 @@ class _Scanned(msgspec.Struct, gc=False):
     fixedby: Scalar = None
 
 
+class _Answer(msgspec.Struct, gc=False):
+    Layer: _Layer | None = None
+
+
 class _Document(msgspec.Struct, gc=False):
+    data: _Answer | Scalar = None  # the answer of a registry that scans with Clair
     Layer: _Layer | None = None
     LayerCount: Scalar = None
     Vulnerabilities: dict[str, list[msgspec.Raw] | None] | None = None
@@ -92,7 +97,7 @@ class Clair:
             return True
         if _LAYER.search(opening) and ('"Features"' in opening or '"NamespaceName"' in opening):
             return True
-        if _SCANNER.search(opening) and '"vulnerabilities"' in opening:
+        if _SCANNER.search(opening) and ('"vulnerabilities"' in opening or '"image"' in opening):
             return True
         return bool(_KLAR.search(opening) and '"Vulnerabilities"' in opening)
 
@@ -103,8 +108,9 @@ class Clair:
             return
         document = _decoding.whole(report, _DECODER)
         skipped: list[Skipped] = []
-        if document.Layer is not None:
-            sighting, rows = _layer(document.Layer), _of_layer(document.Layer, skipped)
+        layer = document.data.Layer if isinstance(document.data, _Answer) else document.Layer
+        if layer is not None:
+            sighting, rows = _layer(layer), _of_layer(layer, skipped)
         elif document.LayerCount is not None or document.Vulnerabilities is not None:
             sighting, rows = _images.unnamed("clair", report.name), _of_klar(document, skipped)
         elif document.unapproved is not None or document.vulnerabilities is not None:

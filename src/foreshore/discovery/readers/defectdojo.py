@@ -26,6 +26,7 @@ _MARKS = tuple(
 _PAGE = re.compile(r'^\s*\{\s*"count"\s*:\s*0\s*,\s*"next"\s*:\s*null\s*,\s*"previous"\s*:\s*null\s*,\s*"results"\s*:')
 _FINDS_SECRETS = re.compile(r"gitleaks|trufflehog|detect-secrets|secret", re.IGNORECASE)
 _NEWLINE = " NEWLINE "  # how the CSV export writes a line's end
+NUMBER = "defectdojo"  # the tag that holds its own number of a finding
 _ANYTHING: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Any)
 
 
@@ -258,6 +259,8 @@ def _tags(row: Row) -> tuple[str, ...]:
     for name in ("found_by", "engagement"):
         if value := _naming.text(row.get(name)):
             found.append(f"{name}={value}")
+    if number := _naming.text(row.get("id")):
+        found.append(f"{NUMBER}={number}")
     return (*found, *_generic_values.tags(row.get("tags")))
 
 

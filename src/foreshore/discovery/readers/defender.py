@@ -65,7 +65,7 @@ _OF: dict[str, str] = {synonym: field for field, names in _FIELDS.items() for sy
 class Defender:
     """Reads machines and software vulnerabilities of Microsoft Defender, JSON or CSV."""
 
-    version: int = 1
+    version: int = 2
 
     def sniff(self, head: bytes) -> bool:
         """Whether `head` begins machines or vulnerabilities as Defender writes them."""
@@ -181,7 +181,7 @@ def _machine(agent: str, row: Mapping[str, Any]) -> Sighting:
     last = _naming.address(_naming.text(row.get("lastIpAddress")))
     cloud = row.get("vmMetadata")
     resource = _naming.text(cloud.get("resourceId")) if isinstance(cloud, dict) else ""
-    identifiers = [("agent_id", agent)]
+    identifiers = [("agent_id", f"defender:{agent}")]
     if resource:
         identifiers.append(("cloud_id", resource.lower()))
     identifiers.extend(_naming.host_identifiers(name))
@@ -253,7 +253,7 @@ def _addresses(values: Any) -> tuple[list[str], list[str]]:
 def _named(key: str, host: str, fields: Mapping[str, Any]) -> Sighting:
     """A machine as a row of a vulnerability names it."""
     agent = _naming.text(fields.get("machine"))
-    identifiers = [("agent_id", agent)] if agent else []
+    identifiers = [("agent_id", f"defender:{agent}")] if agent else []
     identifiers.extend(_naming.host_identifiers(host))
     if address := _naming.address(_naming.text(fields.get("ip"))):
         identifiers.append(("ip", address))

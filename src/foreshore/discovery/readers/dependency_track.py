@@ -24,6 +24,7 @@ _PUBLIC_SOURCES = frozenset({"SNYK", "OSV", "SONATYPE", "VULNDB", "OSSINDEX"})
 _STATES: dict[str, Word] = {
     "FALSE_POSITIVE": "false_positive", "NOT_AFFECTED": "suppressed", "RESOLVED": "fixed",
 }  # fmt: skip
+_UNNAMED = "project in Dependency-Track"
 _ALIASES = ("cveId", "ghsaId", "osvId", "snykId", "sonatypeId", "gsdId", "vulnDbId")
 
 
@@ -103,13 +104,15 @@ def _run(document: _Document) -> RunSeen:
 def _project(project: Row) -> Sighting:
     """The project by its name; the number that the platform gave it is only for this platform."""
     pairs = (("version", "version"), ("project_id", "uuid"), ("purl", "purl"))
-    return _packages.project(text(project, "name"), attributes=[(name, text(project, key)) for name, key in pairs])
+    return _packages.project(
+        text(project, "name") or _UNNAMED, attributes=[(name, text(project, key)) for name, key in pairs]
+    )
 
 
 def _project_of(row: Row) -> Sighting:
     """The project that a row of a list names, by its name or only by the number that the platform gave it."""
     number = text(row, "component", "project") or text(row, "matrix").partition(":")[0]
-    name = text(row, "component", "projectName") or number
+    name = text(row, "component", "projectName") or number or _UNNAMED
     version = text(row, "component", "projectVersion")
     return _packages.project(name, attributes=(("version", version), ("project_id", number)))
 

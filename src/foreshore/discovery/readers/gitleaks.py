@@ -19,7 +19,7 @@ from foreshore.discovery.readers._code_scans import Row, inner, text
 from foreshore.facts import Finding, Record, RunSeen, Severity, Sighting, Skipped
 
 _NEW = re.compile(r'"RuleID"\s*:')
-_NEW_ALSO = re.compile(r'"(Secret|Match|StartLine|Fingerprint)"\s*:')
+_NEW_ALSO = re.compile(r'"(Secret|SymlinkFile|Entropy)"\s*:')  # others have rules and lines as well
 _OLD = re.compile(r'"offender"\s*:')
 _OLD_ALSO = re.compile(r'"(rule|reason|commit|leakURL)"\s*:')
 _NEW_COLUMNS = ("RuleID", "File", "StartLine")
@@ -62,7 +62,7 @@ class Gitleaks:
                 yield project
             yield _finding(project.key, rule, row)
         if not said:
-            yield _packages.project("")
+            yield _code_scans.unnamed("Gitleaks")
         yield from skipped
 
 
@@ -93,7 +93,8 @@ def _project(row: Row) -> Sighting:
     name = text(row, "repo")
     if "://" in name:
         url, name = url or _packages.repository_url(name), ""
-    return _packages.project(name.rstrip("/").rpartition("/")[2], url)
+    name = name.rstrip("/").rpartition("/")[2]
+    return _packages.project(name, url) if name or url else _code_scans.unnamed("Gitleaks")
 
 
 def _finding(asset: str, rule: str, row: Row) -> Finding:

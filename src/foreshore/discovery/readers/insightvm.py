@@ -113,11 +113,11 @@ def _json(report: facts.Report) -> Iterator[Record]:
         )
     skipped: list[Skipped] = []
     reading = _Reading(skipped, "" if isinstance(document, list) else _place(document.links))
-    rows = [(number, row) for number, row in enumerate(_decoding.each(_ROW, raws, "resources", skipped.append))]
-    times = [_naming.text(time) for _number, row in rows for time in _times(row)]
-    at, text, assumed = _hosts.latest(times)
+    # Rows are decoded twice rather than held: a page may be large, and the run's time comes first.
+    seen = _decoding.each(_ROW, raws, "resources", lambda _skipped: None)
+    at, text, assumed = _hosts.latest({_naming.text(time) for row in seen for time in _times(row)})
     yield RunSeen(tool="InsightVM", observed_at=at, observed_text=text, zone_assumed=assumed)
-    for number, row in rows:
+    for number, row in enumerate(_decoding.each(_ROW, raws, "resources", skipped.append)):
         yield from reading.of(f"row {number}", row)
     yield from skipped
 

@@ -16,7 +16,7 @@ from foreshore.errors import BadReport
 from foreshore.facts import Record, Sighting, Skipped
 
 _SCAN = re.compile(r'"(scan_id|xray_data_url)"\s*:')
-_SCAN_ALSO = re.compile(r'"(component_id|package_type|vulnerabilities|violations|licenses)"\s*:')
+_SCAN_ALSO = re.compile(r'"(component_id|package_type|issue_id|license_key|xray_data_url)"\s*:')
 _SIMPLE = re.compile(r'"(securityViolations|licensesViolations|impactedPackageName|impactedDependencyName)"\s*:')
 
 

@@ -1,4 +1,4 @@
-"""Nexpose and InsightVM, XML export (`NexposeReport`, versions 1.0 and 2.0)."""
+"""Nexpose and InsightVM, XML exports: `NexposeReport` (versions 1.0 and 2.0) and the short `NeXposeSimpleXML`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from lxml import etree
 from foreshore import facts
 from foreshore.discovery import xmlstream
 from foreshore.discovery.readers import _host_scans as scans
+from foreshore.discovery.readers import _host_scans_simple as simple
 from foreshore.discovery.readers import _hosts as hosts
 from foreshore.discovery.readers import _naming as naming
 from foreshore.facts import Finding, PortSeen, Record, RunSeen, Sighting, Skipped
@@ -35,8 +36,8 @@ class Nexpose:
     version: int = 1
 
     def sniff(self, head: bytes) -> bool:
-        """Is the root element NexposeReport?"""
-        return xmlstream.looks_like(head, "NexposeReport")
+        """Is the root element NexposeReport or that of the short form?"""
+        return xmlstream.looks_like(head, "NexposeReport", "NeXposeSimpleXML")
 
     def read(self, report: facts.Report) -> Iterator[Record]:
         """Yield the run, then each host with its ports, findings and coverage; definitions are read first."""
@@ -50,12 +51,24 @@ class Nexpose:
             settings=(("scans", ", ".join(sorted(set(about.names)))),) if about.names else (),
         )
         keys: dict[str, int] = {}
-        for _event, element in xmlstream.elements(report, ("node", "vulnerability")):
+        for _event, element in xmlstream.elements(report, ("node", "device", *_TOP), within=_WITHIN):
             if element.tag == "node":
                 yield from _Node(element, about, keys).records()
+            elif element.tag == "device":
+                yield from simple.device(element, _key(element, keys), about.ended)
 
 
 PLUGIN = Nexpose()
+_TOP = ("vulnerability", "generated")
+# In the short form a device holds its vulnerabilities, which must stay until the device is read.
+_WITHIN = {"vulnerability": "VulnerabilityDefinitions", "generated": "NeXposeSimpleXML"}
+
+
+def _key(element: etree._Element, keys: dict[str, int], name: str = "") -> str:
+    """The handle of a host: its address, with a number where the report has it several times."""
+    name = element.get("address", "").strip() or name or "host"
+    count = keys[name] = keys.get(name, 0) + 1
+    return name if count == 1 else f"{name}#{count}"
 
 
 @dataclass
@@ -82,8 +95,11 @@ def _when(text: str | None) -> datetime | None:
 
 def _about(report: facts.Report) -> _About:
     about = _About()
-    for _event, element in xmlstream.elements(report, ("scan", "vulnerability", "node")):
-        if element.tag == "vulnerability":
+    for _event, element in xmlstream.elements(report, ("scan", "node", "device", *_TOP), within=_WITHIN):
+        if element.tag == "generated":
+            about.text = (element.text or "").strip()
+            about.ended = _when(about.text)
+        elif element.tag == "vulnerability":
             about.checks.setdefault(element.get("id", "").lower(), _check(element))
         elif element.tag == "scan":
             about.names.extend(name for name in (element.get("name"),) if name)
@@ -152,9 +168,7 @@ class _Node:
         self._about = about
         self._address = element.get("address", "").strip()
         self._names = [name for one in element.iterfind("names/name") if (name := (one.text or "").strip())]
-        name = self._address or (self._names[0] if self._names else "host")
-        count = keys[name] = keys.get(name, 0) + 1
-        self.key = name if count == 1 else f"{name}#{count}"
+        self.key = _key(element, keys, self._names[0] if self._names else "")
         self._positive: set[str] = set()
         self._negative: set[str] = set()
         self._failed: set[str] = set()

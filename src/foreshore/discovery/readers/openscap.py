@@ -19,7 +19,7 @@ from foreshore.facts import Finding, Record, RunSeen, Sighting, Skipped
 _ROOTS = ("Benchmark", "TestResult", "asset-report-collection")
 _BREAKS = frozenset({"p", "br", "li", "pre", "ul", "ol", "div", "tr"})
 # OVAL content in an ARF is not needed; it is named so that it does not stay in memory.
-_UNUSED = ("definition", "criteria", "collected_objects", "system_data")
+_UNUSED = ("definition", "criteria", "test", "tested_item", "collected_objects", "system_data")
 _NO_ANSWER = {
     "error": "the check ended with an error",
     "unknown": "the check gave no answer",

@@ -13,10 +13,13 @@ from foreshore.discovery import reports
 from foreshore.discovery.readers import _code_scans, _decoding, _naming, _packages, _semgrep_platform, _semgrep_rules
 from foreshore.discovery.readers._code_scans import Row, inner, text
 from foreshore.errors import BadReport
-from foreshore.facts import Finding, Record, RunSeen, Sighting, Skipped
+from foreshore.facts import Finding, Record, RunSeen, Skipped
 
 _RESULTS = re.compile(r'"results"\s*:\s*\[')
 _FRAME = re.compile(r'"(interfile_languages_used|skipped_rules)"\s*:\s*\[|"paths"\s*:\s*\{[^{}]{0,200}"scanned"\s*:')
+_ERRORS = re.compile(r'^\s*\{\s*"errors"\s*:\s*\[\s*\{')
+_ERROR = re.compile(r'"level"\s*:\s*"(?:warn|error|info)"')
+_NOTHING = re.compile(r'^\s*\{\s*"results"\s*:\s*\[\s*\]\s*,\s*"errors"\s*:\s*\[\s*\]\s*[,}]')  # of old versions
 _VULNS = re.compile(r'"vulns"\s*:\s*\[')
 _FINDINGS = re.compile(r'"findings"\s*:\s*\[')
 _VULN = re.compile(r'"(matchedDependency|exposureType|hasMore)"\s*:')
@@ -50,8 +53,10 @@ class Semgrep:
             return False
         if _RESULTS.search(opening) and _RULE.search(opening):
             return True
-        if _FRAME.search(opening) and '"errors"' in opening:
+        if _NOTHING.match(opening) or (_FRAME.search(opening) and '"errors"' in opening):
             return True
+        if _ERRORS.match(opening) and _ERROR.search(opening) and ('"spans"' in opening or '"rule_id"' in opening):
+            return True  # sorted by name, with many errors first
         return bool(
             (_VULNS.search(opening) and _VULN.search(opening))
             or (_FINDINGS.search(opening) and _FINDING.search(opening))
@@ -84,7 +89,7 @@ def _scan(document: _Document, skip: Callable[[Skipped], None]) -> Iterator[Reco
         settings=(("errors", str(errors)),) if errors else (),
     )
     # The report never says whose code it is
-    sighting: Sighting = _packages.project("")
+    sighting = _code_scans.unnamed("Semgrep")
     yield sighting
     for number, row in enumerate(_decoding.each(_ROW, document.results, "results", skip)):
         found = _result(sighting.key, row)

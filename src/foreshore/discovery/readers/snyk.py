@@ -22,7 +22,7 @@ _MARKERS = re.compile(
     r'"(isUpgradable|isPatchable|upgradePath|dependencyCount|licensesPolicy|ignoreSettings|severityWithCritical)"\s*:'
 )
 _SETTINGS = re.compile(r'"infrastructureAsCodeIssues"\s*:')
-_ERROR = re.compile(r'"ok"\s*:\s*false\s*,[^{}\[\]]{0,2000}?"error"\s*:')
+_ERROR = re.compile(r'"ok"\s*:\s*false\s*,[^{}\[\]]{0,500}?"error"\s*:')
 _HINT = "run the test again with `--json-file-output=FILE`, and see that it ends without an error"
 
 
@@ -133,7 +133,8 @@ def _rows(asset: str, project: _Project, where: str, skip: Callable[[Skipped], N
     manager = _naming.text(project.packageManager)
     path = _packages.slashed(_naming.text(project.displayTargetFile) or _naming.text(project.targetFile))
     for row in _decoding.each(_ROW, project.vulnerabilities, f"{where}.vulnerabilities", skip):
-        yield _snyk_rows.finding(asset, row, manager, path, "open")
+        for one in _snyk_rows.ungrouped(row):
+            yield _snyk_rows.finding(asset, one, manager, path, "open")
     if not project.vulnerabilities and project.issuesData and isinstance(project.issues, list):
         yield from _issues(asset, project, path, skip)
     filtered = project.filtered or _Filtered()
@@ -214,7 +215,7 @@ def _tag(project: _Project, name: str) -> str:
             row = _decoding.element(_ROW, raw)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return ""
-        root = _naming.text(next(iter(row.from_ or ()), ""))
+        root = _naming.text(next(iter(_snyk_rows.ungrouped(row)[0].from_ or ()), ""))
         return root.removeprefix(start) if root.startswith(start) else ""
     return ""
 

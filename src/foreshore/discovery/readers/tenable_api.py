@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -16,14 +16,32 @@ from foreshore.discovery.readers import _host_scans_tenable as tenable
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, PortSeen, Record, RunSeen, Sighting, Skipped
 
-_VULNERABILITY = (re.compile(r'"plugin"\s*:\s*\{'), re.compile(r'"(severity_default_id|severity_modification_type)"\s*:'))
+_VULNERABILITY = (
+    re.compile(r'"plugin"\s*:\s*\{'),
+    re.compile(r'"(severity_default_id|severity_modification_type)"\s*:'),
+)
 _ASSET = (
     re.compile(r'"(netbios_names|mac_addresses|ipv4s)"\s*:'),
     re.compile(r'"(agent_names|last_licensed_scan_date|mcafee_epo_guid|has_plugin_results|servicenow_sysid)"\s*:'),
 )
-_CENTER = (re.compile(r'"(pluginID|totalRecords)"\s*:'), re.compile(r'"(hasBeenMitigated|acceptRisk|returnedRecords)"\s*:'))
+_CENTER = (
+    re.compile(r'"(pluginID|totalRecords)"\s*:'),
+    re.compile(r'"(hasBeenMitigated|acceptRisk|returnedRecords)"\s*:'),
+)
 _ROW: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
+Kind = TypeVar("Kind")
 _SECURE = frozenset({"https", "ssl", "imaps", "ldaps", "pop3s", "smtps", "www-ssl"})
+
+
+class _Seen(msgspec.Struct, gc=False):
+    """When a row was last seen, under the name of each of the interfaces."""
+
+    last_found: _decoding.Scalar = None
+    last_seen: _decoding.Scalar = None
+    lastSeen: _decoding.Scalar = None  # noqa: N815 - as the interface writes it
+
+
+_SEEN: msgspec.json.Decoder[_Seen] = msgspec.json.Decoder(_Seen)
 
 
 class _Answer(msgspec.Struct, gc=False):
@@ -60,12 +78,13 @@ class TenableAPI:
     def read(self, report: facts.Report) -> Iterator[Record]:
         """Yield the run, each asset once, open ports once, and the findings."""
         skipped: list[Skipped] = []
-        rows = list(_rows(report, skipped))
-        times = {_naming.text(row.get(name)) for _where, row in rows for name in ("last_found", "lastSeen", "last_seen")}
+        times = {
+            _naming.text(time) for _where, row in _rows(report, _SEEN, []) for time in msgspec.structs.astuple(row)
+        }
         at, text, assumed = _hosts.latest(time for time in times if time not in ("", "-1", "0"))
         yield RunSeen(tool="Tenable", observed_at=at, observed_text=text, zone_assumed=assumed)
         reading = _Reading(skipped)
-        for where, row in rows:
+        for where, row in _rows(report, _ROW, skipped):
             yield from reading.of(where, row)
         yield from skipped
 
@@ -73,11 +92,13 @@ class TenableAPI:
 PLUGIN = TenableAPI()
 
 
-def _rows(report: facts.Report, skipped: list[Skipped]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _rows(
+    report: facts.Report, decoder: msgspec.json.Decoder[Kind], skipped: list[Skipped]
+) -> Iterator[tuple[str, Kind]]:
     opening = reports.decode_head(report.head).lstrip()
     named = r'\{\s*"(type|response|results|error_code|error_msg|warnings|timestamp|vulnerabilities|assets)"\s*:'
     if not re.match(named, opening):
-        for number, row in enumerate(_decoding.rows(report, _ROW, skipped.append)):
+        for number, row in enumerate(_decoding.rows(report, decoder, skipped.append)):
             yield f"element {number}", row
         return
     document = _decoding.whole(report, _DECODER)
@@ -90,7 +111,7 @@ def _rows(report: facts.Report, skipped: list[Skipped]) -> Iterator[tuple[str, d
             hint="keep the whole answer of the interface, one page a file",
         )
     for raws in lists:
-        for number, row in enumerate(_decoding.each(_ROW, raws, "results", skipped.append)):
+        for number, row in enumerate(_decoding.each(decoder, raws, "results", skipped.append)):
             yield f"results[{number}]", row
 
 
@@ -115,7 +136,9 @@ class _Reading:
     def _cloud(self, where: str, row: dict[str, Any]) -> Iterator[Record]:
         asset = row.get("asset")
         held: dict[str, Any] = asset if isinstance(asset, dict) else {}
-        key = next((text for name in ("uuid", "fqdn", "hostname", "ipv4") for text in tenable.words(held.get(name))), "")
+        key = next(
+            (text for name in ("uuid", "fqdn", "hostname", "ipv4") for text in tenable.words(held.get(name))), ""
+        )
         if not key or not _naming.text(row["plugin"].get("id")):
             self._skipped.append(Skipped(where, "names no asset or no plugin"))
             return

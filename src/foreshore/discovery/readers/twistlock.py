@@ -23,7 +23,9 @@ from foreshore.facts import AssetKind, Finding, Record, Sighting, Skipped
 _TWISTCLI = re.compile(r'"results"\s*:\s*\[')
 _MARKS = re.compile(
     r'"(complianceDistribution|vulnerabilityDistribution|complianceScanPassed|vulnerabilityScanPassed'
-    r'|compliances|complianceIssues|complianceIssuesCount|vulnerabilitiesCount)"\s*:'
+    r"|compliances|complianceIssues|complianceIssuesCount|vulnerabilitiesCount"
+    # Lists of packages may be longer than what is looked at here: these stand before them
+    r'|distroRelease|osDistroRelease|osDistroVersion|startupBinaries)"\s*:'
 )
 _PLACES = re.compile(r'"(distro|osDistro|packageName|entityInfo|scanTime)"\s*:')
 _COLUMNS = ("CVE ID", "Compliance ID", "Packages", "Package Version", "Fix Status")

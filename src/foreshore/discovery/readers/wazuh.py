@@ -20,6 +20,8 @@ _INTERFACE = re.compile(r'"(affected_items|total_affected_items)"\s*:')
 _ITEM = re.compile(r'"(cve|detection_time|cvss3_score|agent_name)"\s*:')
 _SAYS_NONE = re.compile(r'"message"\s*:\s*"[^"]{0,200}vulnerabilit', re.IGNORECASE)
 _INDEXER = re.compile(r'"_index"\s*:\s*"(wazuh-|[^"]{0,80}:wazuh-)|"wazuh"\s*:\s*\{|"type"\s*:\s*"Wazuh"')
+_DOCUMENT = re.compile(r'"(total_)?affected_items"\s*:|"hits"\s*:\s*[\[{]|"(timed_out|_shards)"\s*:')
+_NO_HITS = re.compile(r'"hits"\s*:\s*\[\s*\]')
 _STATE = re.compile(r'"vulnerability"\s*:\s*\{')
 _VERSION = re.compile(r"\bless than (?:or equal to )?([0-9A-Za-z.:~+_-]+)", re.IGNORECASE)
 # Formats of packages as Wazuh writes them -> the family whose packages they are, by the system's platform.
@@ -67,6 +69,8 @@ class Wazuh:
             return False
         if _INTERFACE.search(text):
             return bool(_ITEM.search(text) or _SAYS_NONE.search(text))
+        if '"_shards"' in text and _NO_HITS.search(text):  # an indexer's answer without any state names no tool
+            return True
         return bool(_INDEXER.search(text) and (_STATE.search(text) or '"hits"' in text))
 
     def read(self, report: facts.Report) -> Iterator[Record]:
@@ -84,7 +88,7 @@ PLUGIN = Wazuh()
 def _rows(report: facts.Report, skipped: list[Skipped]) -> Iterator[tuple[str, dict[str, Any]]]:
     opening = reports.decode_head(report.head).lstrip()
     # One document over one line or many, or one state for each line.
-    if opening.startswith("{") and re.match(r'\{\s*"(data|took|hits|timed_out|_shards|error|message)"', opening):
+    if opening.startswith("{") and _DOCUMENT.search(opening):
         document = _decoding.whole(report, _DECODER)
         raws = document.data.affected_items if document.data else None
         if document.hits:

@@ -15,7 +15,7 @@ from foreshore.discovery.readers._scanned_ports import first_row
 from foreshore.discovery.readers._web_answers import answer
 from foreshore.discovery.readers._web_scans import Applications, origin
 
-Value = list[Scalar] | Scalar
+Value = list[list[Scalar] | Scalar] | Scalar  # some plugins nest the parts of one text
 
 # Plugins that tell of people, visits or places and not of the software
 _NOT_SOFTWARE = frozenset({"Country", "Email", "Cookies", "IP", "Title", "HTTPServer", "HttpOnly", "PasswordField"})
@@ -82,7 +82,12 @@ def _first(plugin: _Plugin | None) -> str:
 
 
 def _texts(value: Value) -> list[str]:
-    return [text for one in (value if isinstance(value, list) else [value]) if (text := naming.text(one).strip())]
+    found = []
+    for one in value if isinstance(value, list) else [value]:
+        text = " ".join(naming.text(part) for part in one) if isinstance(one, list) else naming.text(one)
+        if text.strip():
+            found.append(text.strip())
+    return found
 
 
 def _software(plugins: dict[str, _Plugin]) -> Iterator[str]:

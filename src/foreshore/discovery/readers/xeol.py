@@ -63,6 +63,7 @@ class _Descriptor(msgspec.Struct, gc=False):
     name: Scalar = None
     version: Scalar = None
     timestamp: Scalar = None
+    db: Any = None
 
 
 class _Document(msgspec.Struct, gc=False):
@@ -101,12 +102,13 @@ class Xeol:
         yield run
         seen = _sighting(document)
         yield seen
+        built = _naming.when(descriptor.db.get("built")) if isinstance(descriptor.db, dict) else None
         skipped: list[Skipped] = []
         for number, match in enumerate(_decoding.each(_MATCH, document.matches, "matches", skipped.append)):
             if not _naming.text(match.Cycle.ProductName) and not _naming.text(match.artifact.name):
                 skipped.append(Skipped(f"matches[{number}]", "names no product"))
             else:
-                yield _finding(seen.key, match, run.observed_at)
+                yield _finding(seen.key, match, run.observed_at, built)
         yield from skipped
 
 
@@ -127,13 +129,13 @@ def _sighting(document: _Document) -> Sighting:
     return _images.image(names, digests, os=os, attributes=(("image_id", content),))
 
 
-def _finding(asset: str, match: _Match, observed: datetime | None) -> Finding:
+def _finding(asset: str, match: _Match, observed: datetime | None, built: datetime | None) -> Finding:
     cycle, artifact = match.Cycle, match.artifact
     purl, kind = _naming.text(artifact.purl), _naming.text(artifact.type)
     name = _naming.text(artifact.name) or _naming.text(cycle.ProductName)
     product, release = _naming.text(cycle.ProductName) or name, _naming.text(cycle.ReleaseCycle)
     end = _naming.text(cycle.Eol)
-    over = _is_over(end, cycle.EolBool, observed)
+    over = _is_over(end, cycle.EolBool, observed, built)
     component, found, _version = _naming.package(purl)
     link = _naming.text(cycle.ProductPermalink)
     verb = {True: "has ended", False: "ends", None: "ends or has ended"}[over]
@@ -158,14 +160,17 @@ def _finding(asset: str, match: _Match, observed: datetime | None) -> Finding:
     )
 
 
-def _is_over(end: str, flag: Scalar, observed: datetime | None) -> bool | None:
-    """Whether support had ended when the report was made; None where it does not tell."""
-    if flag is True:
-        return True
+def _is_over(end: str, flag: Scalar, observed: datetime | None, built: datetime | None) -> bool | None:
+    """Whether support had ended when the report was made; None where it does not tell.
+
+    A report without its time is at least as young as the database it was made with.
+    """
     day = _naming.when(end)
-    if day is None or observed is None:
-        return None
-    return day <= observed
+    if flag is True or day is None:
+        return True if flag is True else None
+    if observed is not None:
+        return day <= observed
+    return True if built is not None and day <= built else None
 
 
 def _severity(over: bool | None) -> Severity:
