@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foreshore.discovery.reports import FileReport, Limits, reports
+from foreshore.discovery.sniffing import looks_like
 from foreshore.errors import BadReport
 
 Found = list[tuple[str, bytes] | str]
@@ -133,8 +134,15 @@ def test_encrypted_members_and_office_documents_say_what_they_are(tmp_path: Path
     for magic, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         data[data.find(magic) + place] |= 1
     assert read(tmp_path, bytes(data)) == ["is encrypted"]
-    (office,) = read(tmp_path, zipped({"[Content_Types].xml": b"<Types/>", "xl/workbook.xml": b"<w/>"}))
+    (office,) = read(tmp_path, zipped({"[Content_Types].xml": b"<Types/>", "word/document.xml": b"<w/>"}))
     assert "office document" in office
+
+
+def test_a_spreadsheet_is_a_report_of_its_own(tmp_path: Path) -> None:
+    data = zipped({"[Content_Types].xml": b"<Types/>", "xl/workbook.xml": b"<w/>"})
+    ((name, body),) = read(tmp_path, data)
+    assert body == data
+    assert "spreadsheet" in looks_like(data)
 
 
 def test_large_members_go_to_files_that_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

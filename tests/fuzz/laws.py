@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from types import NoneType
 
 import msgspec
 
@@ -49,8 +50,6 @@ def _fields(record: facts.Record) -> Iterator[str]:
         msgspec.convert(held, type(record))
     except msgspec.ValidationError as error:
         yield f"{name}: {error}"
-    if hash(record) is None:  # every value is immutable: the import remembers some by their content
-        yield f"{name}: cannot be remembered"
     for field, value in held.items():
         yield from (f"{name}.{field}: {wrong}" for wrong in _values(value))
     port = held.get("port", 0)
@@ -62,23 +61,26 @@ def _values(value: object) -> Iterator[str]:
     if isinstance(value, tuple):
         for one in value:
             yield from _values(one)
-    elif isinstance(value, str):
-        if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
-            yield "holds half a character"
-    elif isinstance(value, float):
-        if not math.isfinite(value):
-            yield f"{value} is no number"
-    elif isinstance(value, datetime):
-        yield from _time(value)
-    elif isinstance(value, int):
-        if not -MOST <= value < MOST:
-            yield "does not fit into 32 bits"
-    elif value is not None:
+    elif not isinstance(value, (str, float, datetime, int, NoneType)):
         yield f"a {type(value).__name__} has no place in a record"
+    elif wrong := _wrong(value):
+        yield wrong
 
 
-def _time(value: datetime) -> Iterator[str]:
+def _wrong(value: str | float | datetime | int | None) -> str:
+    if isinstance(value, str):
+        half = not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value)
+        return "holds half a character" if half else ""
+    if isinstance(value, float):
+        return "" if math.isfinite(value) else f"{value} is no number"
+    if isinstance(value, datetime):
+        return "" if _is_time(value) else "is no time in UTC"
+    return "" if value is None or -MOST <= value < MOST else "does not fit into 32 bits"
+
+
+def _is_time(value: datetime) -> bool:
     try:
         value.astimezone(UTC)
     except (OverflowError, ValueError):
-        yield "is no time in UTC"
+        return False
+    return True

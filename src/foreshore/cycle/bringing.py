@@ -11,7 +11,6 @@ import msgspec
 
 from foreshore import decisions
 from foreshore.cycle.inputs import aliases
-from foreshore.decisions.opened import LONGEST_ACCEPTANCE_DAYS
 from foreshore.discovery.connectors import _defectdojo_words as dojo
 from foreshore.errors import UsageError
 from foreshore.store import open_lake
@@ -116,6 +115,8 @@ def _spoken(opened: Decisions, renamed: dict[int, int], wanted: set[int]) -> set
 
 def _last_day(one: dojo.Said) -> tuple[date | None, str]:
     """The last day of an acceptance, at most the longest there is; or why it does not count any more."""
+    from foreshore.decisions.opened import LONGEST_ACCEPTANCE_DAYS
+
     today = datetime.now(UTC).date()
     if one.until is not None and one.until < today:
         return None, f"it ended on {one.until}"

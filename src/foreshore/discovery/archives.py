@@ -73,7 +73,7 @@ def unpack(report: FileReport, budget: Budget, depth: int = 0) -> Iterator[FileR
     opener = _opener(report.head)
     if report.size == 0:
         yield BadReport("is empty", where=report.name, hint="export the report again")
-    elif opener is None:
+    elif opener is None or (opener is _zip and _is_sheet(report)):
         yield report
     elif depth >= budget.limits.depth:
         yield BadReport(
@@ -103,6 +103,15 @@ def _opener(head: bytes) -> Opener | None:
     if head[257:262] == b"ustar":
         return _tar
     return None
+
+
+def _is_sheet(report: FileReport) -> bool:
+    """Is it a spreadsheet (.xlsx)? Some tools report in these; a reader opens it with limits of its own."""
+    try:
+        with report.open() as stream, zipfile.ZipFile(stream) as archive:
+            return "xl/workbook.xml" in archive.namelist()
+    except BROKEN:
+        return False
 
 
 def _members(report: FileReport, opener: Opener, budget: Budget) -> Iterator[FileReport | BadReport]:

@@ -109,6 +109,7 @@ _MAGIC = (
     (b"7z\xbc\xaf", "a 7-Zip archive; unpack it first"),
     (b"\x28\xb5\x2f\xfd", "a Zstandard archive; unpack it first"),
     (b"Rar!", "a RAR archive; unpack it first"),
+    (b"PK\x03\x04", "a spreadsheet; save it as CSV"),
     (b"\xd0\xcf\x11\xe0", "an old office document; save it as CSV"),
     (b"\x7fELF", "a program"),
     (b"MZ", "a program"),

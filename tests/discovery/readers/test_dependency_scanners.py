@@ -173,3 +173,39 @@ def test_pages_that_are_missing_are_said() -> None:
     cut = records(json.dumps([page(True), page(True)]).encode())
     assert not any(isinstance(one, Skipped) for one in whole)
     assert any(isinstance(one, Skipped) and "more pages" in one.why for one in cut)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"Vulns": None},
+        {"Calls": {"Functions": {}, "Entries": []}, "Imports": {}, "Requires": {"Modules": {}}, "Vulns": []},
+        {"dependencies": [], "fixes": []},
+        {"results": [], "experimental_config": {"licenses": {"summary": False, "allowlist": None}}},
+        {"auditReportVersion": 2, "vulnerabilities": {}, "metadata": {}},
+        {"actions": [], "advisories": {}, "muted": [], "metadata": {}},
+        {"vulnerabilities": [], "ok": True, "dependencyCount": 4, "projectName": "web"},
+        {"data": {"repository": {"name": "web", "vulnerabilityAlerts": {"nodes": []}}}},
+        {"jsonapi": {"version": "1.0"}, "data": []},
+    ],
+)
+def test_a_report_without_findings_is_no_error(document: dict[str, Any]) -> None:
+    found = records(json.dumps(document).encode())
+    assert isinstance(found[0], facts.RunSeen)
+    assert not any(isinstance(one, (Finding, Skipped)) for one in found)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"error": {"code": "ENOAUDIT", "summary": "no audit there", "detail": ""}},
+        {"message": "request failed", "error": {"summary": "no audit there", "detail": ""}},
+        {"ok": False, "error": "no manifest was found", "path": "/build"},
+        [{"ok": False, "error": "no manifest was found", "path": "/build"}],
+        {"data": {"repository": {"vulnerabilityAlerts": None}}, "errors": [{"message": "not allowed"}]},
+    ],
+)
+def test_an_error_in_place_of_a_report_is_refused(document: Any) -> None:
+    with pytest.raises(BadReport) as error:
+        records(json.dumps(document).encode())
+    assert error.value.hint

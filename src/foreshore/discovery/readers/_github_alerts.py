@@ -20,6 +20,11 @@ _REASONS: dict[str, Word] = {
     "inaccurate": "false_positive", "false_positive": "false_positive", "not_used": "false_positive",
     "tolerable_risk": "accepted", "no_bandwidth": "accepted", "wont_fix": "accepted", "won't_fix": "accepted",
     "used_in_tests": "suppressed", "fix_started": "suppressed", "revoked": "fixed",
+    # The sentences of GitHub's page, which older answers give in place of a word
+    "this_alert_is_inaccurate_or_incorrect": "false_positive",
+    "vulnerable_code_is_not_actually_used": "false_positive",
+    "risk_is_tolerable_to_this_project": "accepted", "no_bandwidth_to_fix_this": "accepted",
+    "a_fix_has_already_been_started": "suppressed",
     "pattern_edited": "suppressed", "pattern_deleted": "suppressed", "hidden_by_config": "suppressed",
 }  # fmt: skip
 

@@ -96,6 +96,17 @@ class Old(msgspec.Struct, gc=False):
     CallSink: Scalar = None
 
 
+class _RequiredModule(msgspec.Struct, gc=False):
+    Path: Scalar = None
+    Version: Scalar = None
+
+
+class Required(msgspec.Struct, gc=False):
+    """The modules of the very first form, by a number."""
+
+    Modules: dict[str, _RequiredModule] | None = None
+
+
 class Message(msgspec.Struct, gc=False):
     """One message, of which one part is set; or the single document with `Vulns`."""
 
@@ -104,15 +115,19 @@ class Message(msgspec.Struct, gc=False):
     progress: Any = None
     osv: Osv | None = None
     finding: Trace | None = None
-    Vulns: list[msgspec.Raw] | None = None
+    Vulns: list[msgspec.Raw] | msgspec.UnsetType | None = msgspec.UNSET
+    Requires: Required | None = None
 
 
-def older(old: Old) -> list[Trace]:
-    """A vulnerability of the older form as traces of the newer one."""
+def older(old: Old, versions: dict[str, str]) -> list[Trace]:
+    """A vulnerability of the older form as traces of the newer one; `versions` are those of modules."""
     name = old.OSV.id if old.OSV is not None else None
     if old.Modules is None:
         called = old.Symbol if _naming.whole_number(old.CallSink) else None
-        return [Trace(osv=name, trace=[Frame(module=old.ModPath, package=old.PkgPath, function=called)])]
+        version = versions.get(_naming.text(old.ModPath))
+        return [
+            Trace(osv=name, trace=[Frame(module=old.ModPath, version=version, package=old.PkgPath, function=called)])
+        ]
     found = []
     for module in old.Modules:
         first = Frame(module=module.Path, version=module.FoundVersion)

@@ -38,7 +38,7 @@ Row = tuple[str, dict[str, str]]  # where it stands, and its cells by column
 
 def beginning(head: bytes) -> str:
     """The texts at the beginning of the parts that hold cells, as far as `head` reaches; '' for no sheet."""
-    if not head.startswith(MAGIC) or b"[Content_Types].xml" not in head:
+    if not head.startswith(MAGIC) or b"xl/" not in head:
         return ""
     found: list[str] = []
     place = 0

@@ -12,7 +12,7 @@ from foreshore import facts
 from foreshore.discovery import reports
 from foreshore.discovery.readers import _decoding, _naming, _packages, _packages_osv, _packages_values
 from foreshore.discovery.readers._host_scans import by_file
-from foreshore.discovery.readers._packages_go import Config, Frame, Message, Old, Position, Trace, older
+from foreshore.discovery.readers._packages_go import Config, Frame, Message, Old, Position, Required, Trace, older
 from foreshore.discovery.readers._packages_osv import Osv
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Sighting, Skipped
@@ -21,7 +21,8 @@ _OPENING = re.compile(r'^[\[\s]*\{\s*"config"\s*:\s*\{[^{}]*"(protocol_version|s
 _NAMED = re.compile(r'"scanner_name"\s*:\s*"govulncheck"')
 _MESSAGE = re.compile(r'^[\[\s]*\{\s*"(config|progress|osv|finding|SBOM)"\s*:')
 _OLD = re.compile(r'"Vulns"\s*:\s*\[\s*\{\s*"(OSV|Symbol|PkgPath|Modules)"\s*:')
-_OLD_EMPTY = re.compile(r'^\{\s*("Calls"[\s\S]{1,4000})?"Vulns"\s*:\s*(null|\[\s*\])\s*\}')
+_OLD_EMPTY = re.compile(r'^\{\s*"Vulns"\s*:\s*(null|\[\s*\])\s*\}')
+_FIRST = re.compile(r'^\{\s*"Calls"\s*:\s*\{\s*"(Functions|Entries)"\s*:')
 
 _ANY: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[msgspec.Raw])
 _MESSAGES: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
@@ -42,7 +43,7 @@ class Govulncheck:
             return False
         if _OPENING.match(opening) or (_NAMED.search(opening) and _MESSAGE.match(opening)):
             return True
-        return bool(_OLD.search(opening) or _OLD_EMPTY.match(opening))
+        return bool(_OLD.search(opening) or _OLD_EMPTY.match(opening) or _FIRST.match(opening))
 
     def read(self, report: facts.Report) -> Iterator[Record]:
         """Yield the run, what was scanned, and one finding for each vulnerability and module."""
@@ -94,8 +95,8 @@ class _Seen:
 
     def take(self, message: Message) -> None:
         """Keep what a message says."""
-        parts = (message.config, message.SBOM, message.progress, message.osv, message.finding, message.Vulns)
-        self.known = self.known or any(part is not None for part in parts)
+        parts = (message.config, message.SBOM, message.progress, message.osv, message.finding)
+        self.known = self.known or any(part is not None for part in parts) or message.Vulns is not msgspec.UNSET
         if message.config is not None:
             self.config = message.config
         for module in (message.SBOM.modules if message.SBOM is not None else None) or ():
@@ -105,10 +106,17 @@ class _Seen:
             self.records[_naming.text(message.osv.id)] = message.osv
         if message.finding is not None:
             self.trace(message.finding)
-        for old in _decoding.each(_VULNS, message.Vulns, "Vulns", self.skipped.append):
+        if isinstance(message.Vulns, list):
+            self.older(message.Vulns, message.Requires or Required())
+
+    def older(self, vulns: list[msgspec.Raw], required: Required) -> None:
+        """Keep what a document of the first versions says."""
+        modules = (required.Modules or {}).values()
+        versions = {_naming.text(one.Path): _naming.text(one.Version) for one in modules}
+        for old in _decoding.each(_VULNS, vulns, "Vulns", self.skipped.append):
             if old.OSV is not None:
                 self.records[_naming.text(old.OSV.id)] = old.OSV
-            for one in older(old):
+            for one in older(old, versions):
                 self.trace(one)
 
     def trace(self, trace: Trace) -> None:

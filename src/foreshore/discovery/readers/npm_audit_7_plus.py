@@ -27,6 +27,7 @@ class _Cvss(msgspec.Struct, gc=False):
 
 class _Via(msgspec.Struct, gc=False):
     source: Scalar = None
+    id: Scalar = None  # what the first of version 7 called it
     name: Scalar = None
     title: Scalar = None
     url: Scalar = None
@@ -34,6 +35,7 @@ class _Via(msgspec.Struct, gc=False):
     cwe: list[Scalar] | Scalar = None
     cvss: _Cvss | None = None
     range: Scalar = None
+    vulnerable_versions: Scalar = None
 
 
 class _Upgrade(msgspec.Struct, gc=False):
@@ -116,8 +118,8 @@ def _finding(asset: str, name: str, package: _Package, advisory: _Via, place: st
     name = _naming.text(package.name) or _naming.text(advisory.name) or name
     url = _naming.text(advisory.url)
     public = _naming.public_ids(url)
-    rule = next(iter(public), "") or f"npm:{_naming.text(advisory.source) or 'unknown'}"
-    affected = _naming.text(advisory.range) or _naming.text(package.range)
+    rule = next(iter(public), "") or f"npm:{_naming.text(advisory.source) or _naming.text(advisory.id) or 'unknown'}"
+    affected = _naming.text(advisory.range or advisory.vulnerable_versions) or _naming.text(package.range)
     effects = [text for one in package.effects or () if (text := _naming.text(one))]
     cvss = advisory.cvss or _Cvss()
     title = _naming.text(advisory.title) or rule
