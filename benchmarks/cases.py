@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks import reports
 from benchmarks.measuring import clock, command, size_of
 
-FORMATS = ("nessus", "zap", "trivy", "nuclei", "sarif", "generic_json", "generic")
+FORMATS = ("nessus", "zap", "trivy", "nuclei", "sarif", "generic_json", "generic", "semgrep", "snyk", "asff", "wiz")
 _SCOPE = """\
 organization: Example Stores
 currency: EUR

@@ -1,10 +1,12 @@
-"""Generated reports: those of the estate's generator, and small ones of SARIF and ZAP."""
+"""Generated reports: those of the estate's generator, and plain ones of SARIF, ZAP and `more_reports`."""
 
 from __future__ import annotations
 
 import json
 from datetime import timedelta
 from pathlib import Path
+
+from benchmarks import more_reports
 
 PER_HOST = 50
 NAMES = {"trivy": "report.json", "nessus": "report.nessus", "nuclei": "report.jsonl", "generic": "report.csv"}
@@ -101,4 +103,4 @@ def _generic_json(path: Path, findings: int) -> Path:
     return file
 
 
-_OWN = {"sarif": _sarif, "zap": _zap, "generic_json": _generic_json}
+_OWN = {"sarif": _sarif, "zap": _zap, "generic_json": _generic_json, **more_reports.WRITERS}

@@ -83,7 +83,10 @@ def _show(name: str, result: dict[str, Any]) -> None:
         return
     spent = "  ".join(f"{key} {result[key]}" for key in ("cpu_s", "wall_s", "peak_mib") if key in result)
     lines = [f"{name:<28} {spent}"]
-    for target in targets_of(name):
+    targets = targets_of(name)
+    if not targets and "per_cpu_s" in result:
+        lines.append(f"{'':<28} {result['per_cpu_s']:,.1f} findings per CPU s; no target")
+    for target in targets:
         value = float(result[target.measure])
         ratio = value / target.full if target.more else target.full / max(value, 1e-9)
         mark = "met" if target.met(value) else "NOT MET"

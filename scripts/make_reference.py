@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import dataclasses
 import inspect
 import re
 import sys
@@ -41,6 +42,7 @@ def pages() -> dict[str, str]:
     """Return every generated page by file name."""
     made = {
         "cli.md": cli(), "tables.md": tables(), "policy.md": policy(), "readers.md": readers(),
+        "generic.md": generic(), "firewall.md": firewall(), "sources.md": sources(),
         "rules.md": rules(), "words.md": words(),
     }  # fmt: skip
     return {name: text.rstrip() + "\n" for name, text in made.items()}
@@ -68,10 +70,12 @@ def cli() -> str:
 def _commands(group: Any, prefix: str) -> Iterator[tuple[str, Any]]:
     for name in sorted(group.commands):
         command = group.commands[name]
-        if hasattr(command, "commands"):
-            yield from _commands(command, f"{prefix} {name}")
-        else:
+        if not hasattr(command, "commands"):
             yield f"{prefix} {name}", command
+            continue
+        if command.invoke_without_command:  # `assets` lists, and holds `assets show` as well
+            yield f"{prefix} {name}", command
+        yield from _commands(command, f"{prefix} {name}")
 
 
 def _help(command: Any) -> list[str]:
@@ -176,19 +180,113 @@ def readers() -> str:
     from foreshore.discovery.sniffing import readers as known
 
     lines = ["# Formats that can be read", "", MADE, "", "The format is found by content, never by name.", ""]
+    lines += ["Columns of your own tables: [plain CSV and JSON](generic.md), [firewall rules](firewall.md).", ""]
     for name, reader in sorted(known().items()):
-        described = inspect.cleandoc(type(reader).__doc__ or "")
-        if not described or described.startswith(f"{type(reader).__name__}("):
-            described = inspect.cleandoc(inspect.getmodule(type(reader)).__doc__ or "")
-        lines += [
-            f"## {name}",
-            "",
-            f"Version {reader.version}.",
-            "",
-            *(line.rstrip() for line in described.splitlines()),
-            "",
-        ]
+        lines += [f"## {name}", "", f"Version {reader.version}.", "", *_described(reader), ""]
     return "\n".join(lines)
+
+
+def _described(plugin: Any) -> list[str]:
+    """The lines of what a plugin says of itself: what its module is about, then what it does."""
+    own = inspect.cleandoc(type(plugin).__doc__ or "")
+    about = inspect.cleandoc(getattr(inspect.getmodule(type(plugin)), "__doc__", "") or "")
+    if own.startswith(f"{type(plugin).__name__}("):  # made by dataclass: no words of its own
+        own = ""
+    parts = [part for part in (about, own) if part]
+    return [line.rstrip() for line in "\n\n".join(parts).splitlines()]
+
+
+def generic() -> str:
+    """The columns of plain CSV and JSON, from the reader's own table and columns.csv."""
+    from foreshore.discovery.readers import _generic_columns, _generic_values
+
+    allowed = {
+        "asset_kinds": _generic_values._ASSET_KINDS, "kinds": _generic_values.KINDS, "proofs": _generic_values.PROOFS,
+    }  # fmt: skip
+    filled = {name: ", ".join(sorted(held)) for name, held in allowed.items()}
+    rows = list(csv.DictReader((ROOT / "scripts" / "columns.csv").read_text("utf-8").splitlines()))
+    told, known = [row["column"] for row in rows], list(_generic_columns.COLUMNS)
+    if told != known:
+        raise SystemExit(f"scripts/columns.csv and _generic_columns.py differ: {sorted({*told} ^ {*known}) or 'order'}")
+    lines = ["# Plain CSV and JSON", "", MADE, "", *_GENERIC.splitlines()]
+    for about in ("asset", "finding"):
+        lines += ["", f"## The {about}", "", "| column | meaning | other names |", "|---|---|---|"]
+        for row in rows:
+            if row["about"] == about:
+                others = ", ".join(f"`{one}`" for one in _generic_columns.COLUMNS[row["column"]])
+                lines.append(f"| `{row['column']}` | {_cell(row['meaning'].format(**filled))} | {others} |")
+    return "\n".join(lines)
+
+
+_GENERIC = """\
+`generic_csv` and `generic_json` read what no other reader knows, if its columns or fields are mostly among these and say enough:
+a title or rule with a severity, or a weakness with an asset, a component or a title. Letter case, blanks, dashes and underscores
+in names do not count. JSON is a list of objects, an object with a list `findings`, or one object a line.
+
+A column that is not known is named among the skipped, never guessed. Times are ISO 8601; a date that can be read two ways is left
+out and named. A row with an asset and no finding tells of the asset alone. Such a file closes nothing unless you say what it covers.
+
+For other names and values, write a [mapping file](../howto/map-your-own-file.md).
+
+```
+asset,address,cve,severity,component,version,first_seen
+shop.example.com,203.0.113.10,CVE-2021-44228,critical,pkg:maven/org.apache.logging.log4j/log4j-core,2.14.1,2026-11-03
+```"""
+
+
+def firewall() -> str:
+    """The columns of firewall rules, from the reader's own lists."""
+    from foreshore.discovery.readers import firewall_csv as reader
+
+    meanings = (
+        (reader._SOURCE, True, "Where from: an address, a range (10.0.0.0/8, 10.0.0.1-10.0.0.9), the name of a zone of the "
+                               "scope, `internet` or `any`; several with blanks, commas or semicolons"),
+        (reader._TARGET, True, "Where to, likewise"),
+        (("action",), True, f"{', '.join(sorted(reader._ALLOW))}; or {', '.join(sorted(reader._DENY))}"),
+        (reader._PORTS, False, "80, 8000-8100, tcp/443 or a name from below; several likewise; empty or `any`: all"),
+        (("protocol",), False, "tcp, udp, icmp, sctp or any; it may stand with the port"),
+        (reader._ORDER, False, "The place of the rule: the first that fits decides; without it the order of the lines"),
+        (("enabled",), False, "no: the rule is skipped, and named"),
+        (reader._COMMENT, False, "Kept beside the rule, and shown in explanations"),
+    )  # fmt: skip
+    lines = ["# Firewall rules as CSV", "", MADE, "", *_described(reader.PLUGIN)[:1], ""]
+    lines += ["| column | needed | meaning | other names |", "|---|---|---|---|"]
+    for names, needed, meaning in meanings:
+        others = ", ".join(f"`{one}`" for one in names[1:])
+        lines.append(f"| `{names[0]}` | {'yes' if needed else ''} | {_cell(meaning)} | {others} |")
+    named = ", ".join(f"{name} ({port})" for name, port in sorted(reader._SERVICES.items()))
+    return "\n".join(
+        [*lines, "", f"Names of services: {named}.", "", "See [how to add them](../howto/firewall-rules.md)."]
+    )
+
+
+def sources() -> str:
+    """The live sources, from their docstrings and settings."""
+    from foreshore.discovery.connectors import _sources
+
+    lines = ["# Live sources", "", MADE, "", "A table `[sources.NAME]` in a workspace's `sources.toml` for each; see"]
+    lines += [
+        "`foreshore collect`. Credentials never stand there. Settings of all:",
+        "",
+        *_settings(_sources.Source, 3),
+    ]
+    for name, connector in sorted(_sources.connectors().items()):
+        lines += ["", f"## {name}", "", *_described(connector), "", *_settings(type(connector), 0)]
+    return "\n".join(lines)
+
+
+def _settings(kind: Any, first: int) -> list[str]:
+    rows = [one for one in dataclasses.fields(kind)[first:] if one.name != "version"]
+    return ["| setting | default |", "|---|---|", *(f"| `{one.name}` | `{_default(one)}` |" for one in rows)]
+
+
+def _default(one: dataclasses.Field[Any]) -> str:
+    """A default as TOML writes it."""
+    import json
+
+    if one.default is dataclasses.MISSING:
+        return "needed"
+    return json.dumps(one.default)
 
 
 def rules() -> str:

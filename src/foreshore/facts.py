@@ -226,6 +226,13 @@ class ReachRule(msgspec.Struct, frozen=True):
     allowed: bool = True
 
 
+class TagRule(msgspec.Struct, frozen=True):
+    """A tag that the scope gives to all assets that one of the selectors picks."""
+
+    tag: str  # "service=payments" or a plain word
+    assets: tuple[str, ...] = ()
+
+
 class Service(msgspec.Struct, frozen=True):
     """A business service; `assets` are selectors, `loss` only where a named person confirmed it."""
 
@@ -296,6 +303,7 @@ class Scope(msgspec.Struct, frozen=True):
     attackers: tuple[Attacker, ...] = ()  # empty: the shipped profiles
     targets: tuple[Target, ...] = ()
     obligations: tuple[Obligation, ...] = ()
+    tags: tuple[TagRule, ...] = ()
 
 
 class Decision(msgspec.Struct, frozen=True):

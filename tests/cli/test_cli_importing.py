@@ -96,3 +96,24 @@ def test_a_feed_nobody_knows_is_told(cli: Cli, tmp_path: Path, workspace: Path) 
     assert said.code in (1, 3)
     assert said.err.startswith("foreshore: ")
     assert cli("intel", "update", "--from", str(tmp_path / "nowhere"), "-w", str(workspace)).code in (1, 3)
+
+
+def test_reports_that_name_no_repository_are_kept_apart_by_a_name(cli: Cli, tmp_path: Path, workspace: Path) -> None:
+    """Two repositories scanned by one tool are one asset, unless a person says which is which."""
+    import json
+
+    from foreshore.store import open_lake
+    from foreshore.workspace import Workspace
+
+    for name in ("shop", "payroll"):
+        place = {"physicalLocation": {"artifactLocation": {"uri": f"{name}.py"}, "region": {"startLine": 1}}}
+        result = {"ruleId": "r1", "level": "error", "message": {"text": "m"}, "locations": [place]}
+        document = {"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "t"}}, "results": [result]}]}
+        (tmp_path / f"{name}.sarif").write_text(json.dumps(document), encoding="utf-8")
+        done = cli("import", str(tmp_path / f"{name}.sarif"), "--asset", name, "-w", str(workspace), "--json").json()
+        assert done["assets"]["new"] == 1
+    again = cli("import", str(tmp_path / "shop.sarif"), "--asset", "shop", "-w", str(workspace), "--json").json()
+    assert again["runs"][0]["duplicate"]
+    with open_lake(Workspace.open(workspace), read_only=True) as lake:
+        assert set(lake.sql("select name from sightings").column("name").to_pylist()) == {"shop", "payroll"}
+    assert cli("rebuild", "-w", str(workspace), "--json").json()["equal"]

@@ -29,8 +29,8 @@ def _commands() -> dict[str, Any]:
         for name, command in group.commands.items():
             if hasattr(command, "commands"):
                 walk(command, f"{prefix}{name} ")
-            else:
-                found[prefix + name] = command
+            if not hasattr(command, "commands") or command.invoke_without_command:
+                found[prefix + name] = command  # `assets` is a verb of its own, and holds others
 
     walk(typer.main.get_command(app), "")
     return found
@@ -109,6 +109,37 @@ def _generator() -> ModuleType:
 
 def test_reference_is_up_to_date() -> None:
     assert _generator().main(["--check"]) == 0
+
+
+def test_every_page_is_linked_from_the_overview() -> None:
+    text = (ROOT / "docs" / "README.md").read_text("utf-8")
+    pages = sorted(one.relative_to(ROOT / "docs").as_posix() for one in (ROOT / "docs").glob("*/*.md"))
+    missing = [one for one in pages if not one.startswith(("adr/", "explain/")) and f"({one})" not in text]
+    assert pages
+    assert missing == []
+
+
+def test_a_column_without_a_meaning_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    from foreshore.discovery.readers import _generic_columns
+
+    monkeypatch.setitem(_generic_columns.COLUMNS, "colour", ())
+    with pytest.raises(SystemExit, match="colour"):
+        _generator().generic()
+
+
+def test_the_sample_of_plain_csv_is_read_whole(tmp_path: Path) -> None:
+    from foreshore import facts
+    from foreshore.discovery.readers.generic_csv import PLUGIN
+    from foreshore.discovery.reports import FileReport
+
+    text = (ROOT / "docs" / "reference" / "generic.md").read_text("utf-8")
+    sample = re.findall(r"```\n(.*?)```", text, re.DOTALL)[0]
+    path = tmp_path / "sample.csv"
+    path.write_text(sample, "utf-8")
+    assert PLUGIN.sniff(sample.encode())
+    records = list(PLUGIN.read(FileReport("sample.csv", path)))
+    assert [one.severity for one in records if isinstance(one, facts.Finding)] == ["critical"]
+    assert not [one for one in records if isinstance(one, facts.Skipped)]
 
 
 def test_check_notices_a_stale_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

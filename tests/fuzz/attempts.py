@@ -106,8 +106,9 @@ def _memory() -> Iterator[None]:
 
 def place_of(error: BaseException) -> str:
     """What went wrong and the last line of ours where it did: equal for findings that are one mistake."""
-    ours = [one for one in traceback.extract_tb(error.__traceback__) if "/foreshore/" in one.filename]
-    if isinstance(error, Broken) or not ours:
-        return str(error)[:80]
+    trace = (error.__cause__ or error).__traceback__
+    ours = [one for one in traceback.extract_tb(trace) if "/foreshore/" in one.filename]
+    if not ours:
+        return f"{type(error).__name__}: {str(error)[:80]}"
     last = ours[-1]
     return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno} ({last.line})"

@@ -63,13 +63,16 @@ def collect(
 
 def _one(workspace: Workspace, source: Source, quiet: bool, decisions: bool = False) -> dict[str, Any]:
     """Collect and import one source; an error of one source does not stop the others."""
+    from foreshore.cycle import leave
     from foreshore.discovery import collecting
 
     shown: dict[str, Any] = {"source": source.name, "connector": source.kind, "answers": 0, "resumed": 0,
                              "refused": [], "import": None, "error": None}  # fmt: skip
     try:
         with collecting.held(workspace, source):
-            found = collecting.collect(workspace, source, on_note=note if quiet else say)
+            found = collecting.collect(
+                workspace, source, on_note=note if quiet else say, leave=leave.of(workspace, source.kind)
+            )
             shown |= {"answers": found.answers, "resumed": found.resumed, "refused": _told(found)}
             shown["import"] = _imported(workspace, found)
             if shown["import"]["errors"]:
@@ -114,10 +117,12 @@ def _imported(workspace: Workspace, found: Collected) -> dict[str, Any]:
 
     from foreshore.cycle import scopes, taking
 
-    site = scopes.site_of_import(workspace, found.site or None, "", say)
+    site = scopes.site_of_import(workspace, found.site or None, found.vantage, say)
     total: dict[str, Any] = {}
     for path, source in found.reports:
-        result = taking.take(workspace, [Path(path)], source=source or None, site=site, on_note=note)
+        result = taking.take(
+            workspace, [Path(path)], source=source or None, site=site, vantage=found.vantage, on_note=note
+        )
         total = _sum(total, msgspec.to_builtins(result))
     return total
 

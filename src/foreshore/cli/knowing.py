@@ -120,6 +120,8 @@ def show(
 ) -> None:
     """Show all that is known of one asset: every attribute and identifier with its source and age, and its parts.
 
+    Where sources contradict each other, the policy's table precedence says whose word counts.
+
     Example: foreshore assets show pay-db-01.example.com
     """
     from foreshore.cycle import reviewing
@@ -130,8 +132,13 @@ def show(
         return
     typer.echo(f"{found['id']}  {found['name']}")
     typer.echo("")
-    head = ("what", "value", "said by", "last")
-    table(head, [(one["attribute"], one["value"], one["source"], day(one["last_seen"])) for one in found["attributes"]])
+    table(
+        ("what", "value", "counts", "said by", "last"),
+        [
+            (one["attribute"], one["value"], "yes" if one["in_force"] else "", one["source"], day(one["last_seen"]))
+            for one in found["attributes"]
+        ],
+    )
     typer.echo("")
     table(
         ("identifier", "value", "said by", "first", "last", "part"),

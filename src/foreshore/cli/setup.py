@@ -151,6 +151,10 @@ def import_(
     from_zone: VantageOption = None,
     coverage: CoverageOption = None,
     mapping: MappingOption = None,
+    asset: Annotated[
+        str,
+        typer.Option("--asset", help="What the reports are about (repository, cluster, host) where they name none."),
+    ] = "",
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -166,6 +170,7 @@ def import_(
     result = taking.take(
         opened, paths, source=source, site=scopes.site_of_import(opened, site, from_zone or "", say),
         vantage=from_zone or "", coverage=coverage or "", on_note=note, mapping=mapping,
+        asset=asset,
     )  # fmt: skip
     shown = msgspec.to_builtins(result)
     if json:

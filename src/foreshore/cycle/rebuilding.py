@@ -112,7 +112,7 @@ def _commit(
                     importer.review(row["digest"], row["observed_at"].replace(tzinfo=UTC))
                     continue
                 try:
-                    origin = Origin(_source(row), row["site"], row["vantage"], row["coverage_text"])
+                    origin = Origin(_source(row), row["site"], row["vantage"], row["coverage_text"], _asset(row))
                     # A report without a date counts as seen when it was read.
                     now = moment if row["observed_text"] else row["observed_at"]
                     with _report(workspace, row) as report:
@@ -127,6 +127,11 @@ def _commit(
 def _source(row: dict[str, Any]) -> str | None:
     """The source that a person gave at the import: the read key tells."""
     return row["read_key"].split("|")[3].replace("%7C", "|") or None
+
+
+def _asset(row: dict[str, Any]) -> str:
+    parts = row["read_key"].split("|")
+    return parts[8].replace("%7C", "|") if len(parts) > 8 else ""
 
 
 def _mapping_of(row: dict[str, Any]) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from foreshore import decisions, keys
+from foreshore import decisions, keys, policy
 from foreshore.discovery.importing import Importer
 from foreshore.errors import UsageError
+from foreshore.query import attributes
 from foreshore.store import open_lake
 
 if TYPE_CHECKING:
@@ -52,11 +53,26 @@ _ATTRIBUTES = (
             owner::VARCHAR as owner, case when internet <> 'unknown' then internet end as internet,
             array_to_string(tags, ', ') as tags from seen)
         on name, kind, os, owner, internet, tags into name attribute value value
+        union all
+        select a.canonical, r.source, i.observed_at, 'name', i.value from atoms a
+        join identifiers i on i.asset = a.atom and i.kind = 'fqdn' join runs r on r.run = i.run
     )
     select asset, attribute, value, source, max(observed_at) as last_seen from told where value <> ''
     group by all order by asset, attribute, last_seen desc, source, value
 """
 )
+
+
+# The same rows, each saying whether its value is the one in force; all tags of an asset are.
+_MARKED = """
+    with one as ({in_force}), valid as (
+        unpivot (select asset, name, kind::VARCHAR as kind, os, owner, internet from one)
+        on name, kind, os, owner, internet into name attribute value value
+    )
+    select a.*, a.attribute = 'tags' or v.value is not null as in_force
+    from told a left join valid v on v.attribute = a.attribute and v.value = a.value
+    order by a.attribute, in_force desc, a.last_seen desc, a.source, a.value
+"""
 
 
 def queue(workspace: Workspace) -> list[dict[str, Any]]:
@@ -104,26 +120,42 @@ def _ask(lake: Lake, query: str, assets: list[int]) -> list[dict[str, Any]]:
 def show(workspace: Workspace, text: str) -> dict[str, Any]:
     """Return all that is known of one asset: attributes and identifiers with source and age, and its parts.
 
-    A part is what one set of identifiers brought together; an asset of several parts can be taken apart
+    `in_force` marks the value of each attribute that lists and the ranking use (see `query.attributes`);
+    every tag is. A part is what one set of identifiers brought together; an asset of several parts can be taken apart
     with `answer`.
     """
     with open_lake(workspace, read_only=True) as lake:
         asset = _canonical(lake, resolve(lake, text))
         identifiers = _ask(lake, _IDENTIFIERS, [asset])
-        attributes = _ask(lake, _ATTRIBUTES, [asset])
+        said = _marked(lake, asset, policy.load(workspace.policy_dir))
         aliases = lake.sql(
             f"""select a.old, a.new, a.reason, r.observed_at from asset_aliases a join runs r using (run)
             where a.old = {asset} or a.new = {asset} order by a.generation, a.old"""
         ).to_pylist()
-    for row in (*identifiers, *attributes):
+    for row in (*identifiers, *said):
         row.pop("asset")
         if "part" in row:
             row["part"] = keys.show("AST", row["part"])
     history = [{**row, "old": keys.show("AST", row["old"]), "new": keys.show("AST", row["new"])} for row in aliases]
-    name = next((row["value"] for row in attributes if row["attribute"] == "name"), "")
+    name = next((row["value"] for row in said if row["attribute"] == "name" and row["in_force"]), "")
     parts = sorted({row["part"] for row in identifiers})
-    return {"id": keys.show("AST", asset), "name": name, "parts": parts, "attributes": attributes,
+    return {"id": keys.show("AST", asset), "name": name, "parts": parts, "attributes": said,
             "identifiers": identifiers, "history": history}  # fmt: skip
+
+
+def _marked(lake: Lake, asset: int, rules: policy.Policy) -> list[dict[str, Any]]:
+    """What was said of the asset's attributes, by whom and when; `in_force` marks the values that count."""
+    import pyarrow as pa
+
+    wanted = pa.table({"asset": pa.array([asset], pa.int64())})
+    told = lake.sql(_ATTRIBUTES, asked=wanted)
+    atoms = f"(select asset from asset_now where canonical = {asset} union select {asset})"
+    query = attributes.in_force(
+        rules.table("precedence"),
+        sightings=f"(from sightings where asset in {atoms})",
+        identifiers=f"(from identifiers where asset in {atoms})",
+    )
+    return list(lake.sql(_MARKED.format(in_force=query), told=told).to_pylist())
 
 
 def _canonical(lake: Lake, asset: int) -> int:

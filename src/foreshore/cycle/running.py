@@ -62,7 +62,7 @@ def run(
         batches = {**assessed.batches, **acted.batches, **blind, **_copies(snapshot, read), "cycles": row}
         batches["measures"] = results.measures(snapshot, assessed, result)
         lake.append(batches, job=f"cycle:{cycle}")
-        serving.publish(lake, cycle)
+        serving.publish(lake, cycle, assets=assessed.modelled.context.assets)
     _acknowledge(workspace, cycle, result)
     return result
 

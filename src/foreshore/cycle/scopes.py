@@ -45,9 +45,10 @@ def check_scope(workspace: Workspace) -> list[dict[str, Any]]:
     from foreshore.query import assets
     from foreshore.store import open_lake
 
-    parsed = parsed_file(workspace, policy.load(workspace.policy_dir))
+    rules = policy.load(workspace.policy_dir)
+    parsed = parsed_file(workspace, rules)
     with open_lake(workspace, read_only=True) as lake:
-        present = assets.present(lake.sql)
+        present = assets.present(lake.sql, precedence=rules.table("precedence"))
     return [msgspec.to_builtins(note) for note in check.check(parsed, present)]
 
 

@@ -27,11 +27,12 @@ def take(
     coverage: str = "",
     on_note: Callable[[str], None] | None = None,
     mapping: Path | None = None,
+    asset: str = "",
 ) -> importing.ImportResult:
     """Import `paths` as `discovery.importing.import_paths`, and acknowledge the runs among the decisions."""
     result = importing.import_paths(
         workspace, paths, source=source, site=site, vantage=vantage, coverage=coverage, on_note=on_note,
-        claims=claims(workspace), reviews=reviewing.reviews(workspace), mapping=mapping,
+        claims=claims(workspace), reviews=reviewing.reviews(workspace), mapping=mapping, asset=asset,
     )  # fmt: skip
     with decisions.open(workspace) as opened:
         for run in result.runs:

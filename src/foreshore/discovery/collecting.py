@@ -11,6 +11,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ import msgspec
 
 from foreshore.discovery.connectors._asking import Busy, Pace, telephone
 from foreshore.discovery.connectors._collection import Collection, Key, Line, Tail, answers
-from foreshore.discovery.connectors._desk import Desk, Planned
+from foreshore.discovery.connectors._desk import Desk, Leave, NoLeave, Planned
 from foreshore.discovery.connectors._sources import FILE, Source, connectors, load
 from foreshore.errors import ForeshoreError, NothingToRead, UsageError, WorkspaceError
 from foreshore.http import Door
@@ -56,6 +57,7 @@ class Collected(msgspec.Struct, frozen=True):
     resumed: int
     refused: tuple[RefusedCall, ...] = ()
     reports: tuple[tuple[str, str], ...] = ()
+    vantage: str = ""  # the zone from which the source looked, where it looked itself
 
 
 def sources(workspace: Workspace, names: Sequence[str] = ()) -> list[Source]:
@@ -78,10 +80,12 @@ def plan(source: Source) -> list[Planned]:
 
 
 def collect(
-    workspace: Workspace, source: Source, *, on_note: OnNote | None = None, pace: Pace | None = None
-) -> Collected:
+    workspace: Workspace, source: Source, *, on_note: OnNote | None = None, pace: Pace | None = None,
+    leave: Leave | None = None,
+) -> Collected:  # fmt: skip
     """Ask `source` everything, or go on where an interrupted run stopped, and lay out the reports.
 
+    `leave` says which machines connectors may touch themselves; without it, none.
     Raises CollectionFailed where it could not be finished. Call `clear` once the reports are imported.
     """
     note = on_note or (lambda _text: None)
@@ -91,14 +95,31 @@ def collect(
         if collection.resumed and not collection.complete:
             note(f"{source.name}: going on with the collection of {collection.head.collected_at}")
         if not collection.complete:
-            _asked(source, Desk(collection, phone, pace or Pace(source.requests_per_second), source.tries, note))
+            paced = pace or Pace(source.requests_per_second)
+            names = partial(_known_names, workspace)
+            _asked(source, Desk(collection, phone, paced, source.tries, note, leave or NoLeave(), names))
             collection.finish()
     with (folder / MAIN).open("rb") as stream:
         refused = [_refused(one) for one in answers(stream) if one.refused]
     return Collected(
         source.name, source.kind, source.site, collection.head.collected_at, collection.answers, collection.resumed,
-        tuple(refused), _laid_out(source, folder),
+        tuple(refused), _laid_out(source, folder), getattr(source.connector, "from_zone", ""),
     )  # fmt: skip
+
+
+def _known_names(workspace: Workspace, domain: str) -> list[str]:
+    """Host names of the workspace that are `domain` or lie below it, at most ten thousand."""
+    import pyarrow as pa
+
+    from foreshore.store import open_lake
+
+    with open_lake(workspace, read_only=True) as lake:
+        found = lake.sql(
+            """select distinct lower(value) as name from identifiers, given
+            where kind = 'fqdn' and (lower(value) = domain or lower(value) like '%.' || domain) order by 1 limit 10000""",
+            given=pa.table({"domain": [domain.lower()]}),
+        )
+    return [str(one) for one in found.column("name").to_pylist()]
 
 
 def _asked(source: Source, desk: Desk) -> None:
@@ -176,13 +197,14 @@ def _laid_out(source: Source, folder: Path) -> tuple[tuple[str, str], ...]:
         shutil.rmtree(one, ignore_errors=True)
     beside.mkdir(mode=0o700)
     names = _main_report(folder / MAIN, beside / MAIN)
+    ending = getattr(source.connector, "ending", "json")
     for name in names:
-        with (beside / f"{_plain(name)}.json").open("wb") as document:
+        with (beside / f"{_plain(name)}.{ending}").open("wb") as document:
             for piece in source.connector.reports(name, _bodies(folder / MAIN, name)):
                 document.write(piece)
     beside.rename(target)
     fsync_directory(folder)
-    documents = tuple((str(target / f"{_plain(name)}.json"), "") for name in names)
+    documents = tuple((str(target / f"{_plain(name)}.{ending}"), "") for name in names)
     return ((str(target / MAIN), source.name), *documents)
 
 

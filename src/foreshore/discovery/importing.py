@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from foreshore import facts, keys
+from foreshore.discovery import unnamed
 from foreshore.errors import BadReport, Conflict, NothingToRead, UsageError
 from foreshore.workspace import Workspace
 
@@ -90,12 +91,16 @@ class ImportResult(msgspec.Struct, frozen=True):
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """What a person says about the files of an import: source, site, zone of the scanner, coverage."""
+    """What a person says about the files of an import: source, site, zone of the scanner, coverage, and asset.
+
+    `asset` names what reports are about that do not say it themselves.
+    """
 
     source: str | None = None
     site: str = "main"
     vantage: str = ""
     coverage: str = ""
+    asset: str = ""
 
     def __post_init__(self) -> None:
         extent, colon, floor = self.coverage.partition(":")
@@ -120,6 +125,7 @@ def import_paths(
     claims: Sequence[facts.Decision] = (),
     reviews: Sequence[facts.AssetReview] = (),
     mapping: str | Path | None = None,
+    asset: str = "",
 ) -> ImportResult:
     """Read files, folders and archives into the workspace and return what that did.
 
@@ -134,7 +140,7 @@ def import_paths(
     from foreshore.discovery.reports import reports
 
     with Importer(workspace, on_note=on_note, claims=claims, reviews=reviews, mapping=mapping) as importer:
-        origin = Origin(source, site.strip() or "main", vantage, coverage)
+        origin = Origin(source, site.strip() or "main", vantage, coverage, asset.strip())
         count = 0
         for found in reports(paths):
             count += 1
@@ -207,7 +213,8 @@ class Importer:
             if self._known(run["read_key"], report.name, name):
                 return
             run |= {"file": report.name, "size": size}
-            self._stage_records(run, _careful(reader, name, report), origin, now)
+            records = unnamed.named(_careful(reader, name, report), origin.asset)
+            self._stage_records(run, records, origin, now)
             self._keep(report, mapped)
         except BadReport as error:
             self.fail(report.name, error)
@@ -264,7 +271,8 @@ class Importer:
 
     def _run(self, digest: str, reader: str, version: int, origin: Origin, mapping: str = "") -> dict[str, Any]:
         # A changed mapping reads the same file again; without one the key is as it was before there were any.
-        said = (origin.source or "", origin.site, origin.vantage, origin.coverage, *((mapping,) if mapping else ()))
+        more = (mapping, origin.asset) if origin.asset else (mapping,) if mapping else ()
+        said = (origin.source or "", origin.site, origin.vantage, origin.coverage, *more)
         read_key = "|".join((digest, reader, str(version), *(one.replace("|", "%7C") for one in said)))
         return {
             "run": keys.of("run", read_key), "read_key": read_key, "digest": digest, "reader": reader,

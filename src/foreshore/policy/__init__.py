@@ -124,6 +124,7 @@ def load(folder: Path | None = None) -> Policy:
     for name, entries in settings.items():
         checks.numbers(entries, f"{name}.toml")
     checks.classes(tables["weakness_classes"], "weakness_classes.csv")
+    checks.precedence(tables["precedence"], "precedence.csv")
     return Policy(settings, tables)
 
 

@@ -26,6 +26,9 @@ UNITS: dict[str, tuple[float, float]] = {
 _KEYS = {"value", "low", "high", "source", "unit"}
 WAYS_IN = ("network", "user", "local", "library", "identity", "configuration")
 GIVES = ("admin", "user", "identity", "data", "none")
+# What may be said of an asset by several sources, and the words that stand for a kind of statement.
+ATTRIBUTES = ("name", "kind", "os", "owner", "internet")
+STATEMENTS = {"@authenticated": ATTRIBUTES, "@unauthenticated": ATTRIBUTES, "@fqdn": ("name",)}
 MATURITIES = ("built_in", "weaponized", "poc", "none_known")
 
 
@@ -130,6 +133,31 @@ def classes(rows: list[dict[str, str]], where: str) -> None:
         except ValueError as error:
             raise BadPolicy("low, value and high have to be numbers", where=place) from error
         _number({**figures, "source": row["source"]}, place)
+
+
+def precedence(rows: list[dict[str, str]], where: str) -> None:
+    """Check the table of whose word counts: known attributes, ranks, a reason, and a row `*` for each attribute."""
+    first: dict[tuple[str, str], int] = {}
+    for number, row in enumerate(rows, start=2):
+        attribute, source = row["attribute"].strip(), row["source"].strip().lower()
+        place = f"{where}:{number}, {attribute} from {source}"
+        _word(attribute, ATTRIBUTES, place)
+        if not source:
+            raise BadPolicy(
+                "the source is empty", where=place, hint="the name of a source as foreshore sources prints it, or *"
+            )
+        if source.startswith("@"):
+            _word(source, tuple(name for name, of in STATEMENTS.items() if attribute in of), place)
+        if not re.fullmatch(r"[0-9]{1,3}", row["rank"].strip()) or int(row["rank"]) > UNITS["rank"][1]:
+            raise BadPolicy(f"“{row['rank']}” is not a rank", where=place, hint="a whole number from 0 (first) to 100")
+        if not row["why"].strip():
+            raise BadPolicy("the reason is empty", where=place, hint="say why this source is right more often")
+        if (attribute, source) in first:
+            raise BadPolicy(f"line {first[attribute, source]} has the same attribute and source", where=place)
+        first[attribute, source] = number
+    for attribute in ATTRIBUTES:
+        if (attribute, "*") not in first:
+            raise BadPolicy(f"{attribute} has no row for the source *", where=where, hint="add one, for all the others")
 
 
 def _pattern(pattern: str, place: str) -> None:

@@ -9,17 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from foreshore import facts
-from foreshore.query import selectors, zones
+from foreshore.query import attributes, selectors, zones
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _ASSETS = """
-with resolved as (
-    select coalesce(n.canonical, s.asset) as asset, s.* exclude (asset)
-    from sightings s left join asset_now n on n.asset = s.asset
-    where s.observed_at <= $as_of
-), named as (
+with named as (
     select coalesce(n.canonical, i.asset) as asset, i.kind, i.value, max(i.observed_at) as seen
     from identifiers i left join asset_now n on n.asset = i.asset
     where i.observed_at <= $as_of group by all
@@ -27,25 +23,14 @@ with resolved as (
     select asset,
         list(value order by seen desc, value) filter (kind = 'ip') as addresses,
         list(value order by seen desc, value) filter (kind in ('fqdn', 'hostname', 'netbios', 'image_ref',
-            'artifact', 'arn', 'cloud_id', 'repo_url')) as names,
-        arg_max(value, (seen, value)) filter (kind = 'fqdn') as fqdn
+            'artifact', 'arn', 'cloud_id', 'repo_url')) as names
     from named group by asset
-), seen as (
-    select asset,
-        arg_max(name, (kind <> 'host', observed_at, name)) filter (name <> '') as name,
-        arg_max(kind, (kind <> 'identity', kind <> 'host', observed_at, kind)) as kind,
-        arg_max(os, (length(os), observed_at, os)) filter (os <> '') as os,
-        arg_max(owner, (observed_at, owner)) filter (owner <> '') as owner,
-        arg_max(internet, (observed_at, internet)) filter (internet <> 'unknown') as internet,
-        list_sort(list_distinct(flatten(list(tags)))) as tags,
-        max(observed_at) as last_seen
-    from resolved group by asset
-)
-select seen.asset, coalesce(ids.fqdn, seen.name, ids.addresses[1], '') as name, seen.kind,
+), seen as ($in_force)
+select seen.asset, coalesce(seen.name, ids.addresses[1], '') as name, seen.kind,
     coalesce(a.site, 'main') as site, coalesce(seen.os, '') as os, coalesce(seen.owner, '') as owner,
     coalesce(seen.internet, 'unknown') as internet, coalesce(seen.tags, []) as tags, seen.last_seen,
     coalesce(ids.addresses, []) as addresses,
-    list_distinct(list_concat(coalesce(ids.names, []), [seen.name])) as names
+    list_distinct(list_concat(coalesce(ids.names, []), seen.called)) as names
 from seen left join ids on ids.asset = seen.asset
 left join assets a on a.asset = seen.asset
 order by seen.asset
@@ -152,12 +137,14 @@ class Context:
 
 def gather(snapshot: facts.Snapshot) -> Context:
     """Read the snapshot; needs a table `states` (exposure, state) among the snapshot's tables."""
-    moment = f"TIMESTAMP '{snapshot.as_of:%Y-%m-%d %H:%M:%S.%f}'"
+    moment = attributes.moment(snapshot.as_of)
 
     def ask(query: str) -> pa.Table:
         return snapshot.sql(query.replace("$as_of", moment))
 
-    assets = zones.assign(ask(_ASSETS), snapshot.scope)
+    in_force = attributes.in_force(snapshot.policy.table("precedence"), as_of=snapshot.as_of)
+    placed = zones.assign(ask(_ASSETS.replace("$in_force", in_force)), snapshot.scope)
+    assets = attributes.tagged(placed, snapshot.scope)
     services = services_of(snapshot.scope, assets)
     return Context(
         assets=assets,

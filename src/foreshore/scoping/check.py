@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from foreshore import facts
-from foreshore.query import selectors, zones
+from foreshore.query import attributes, selectors, zones
 from foreshore.scoping.notes import Level, Note, number
 from foreshore.scoping.scope import Parsed
 
@@ -22,13 +22,15 @@ EXAMPLES = 3
 def check(parsed: Parsed, assets: pa.Table) -> list[Note]:
     """Return remarks on a scope, measured against `assets` (see `query.assets.present`), by line."""
     scope = parsed.scope
-    placed = zones.assign(assets, scope)
+    untagged = zones.assign(assets, scope)
+    placed = attributes.tagged(untagged, scope)
     found = [
         *parsed.notes,
         *_sites(parsed, placed),
         *_zones(parsed, placed),
         *_overlaps(parsed),
         *_rules(parsed),
+        *_tags(parsed, untagged),
         *_groups(parsed, placed),
         *_owners(parsed),
         *_targets(parsed),
@@ -119,6 +121,28 @@ def _contradict(first: facts.ReachRule, second: facts.ReachRule) -> bool:
     same = (first.source, first.target) == (second.source, second.target)
     shared = not first.ports or not second.ports or bool(set(first.ports) & set(second.ports))
     return same and shared and first.allowed != second.allowed
+
+
+def _tags(parsed: Parsed, untagged: pa.Table) -> Iterator[Note]:
+    """Tag rules that give their tag to nothing, and those that ask for the tag of another rule."""
+    rules = parsed.scope.tags
+    flat = [(rule, text) for rule in rules for text in rule.assets]
+    useful = set(selectors.matches(untagged, [text for _, text in flat]).column("number").to_pylist())
+    useless = [pair for place, pair in enumerate(flat) if place not in useful]
+    given = {rule.tag.lower() for rule in rules}
+    for rule, text in flat:
+        kind, _, value = text.partition(":")
+        if kind.strip().lower() == "tag" and value.strip().lower() in given:
+            sentence = f"“{text}” in the rule for tag {rule.tag} sees only the tags of sources, not those of rules"
+            yield _note(parsed, "info", "tags", rule.tag, sentence)
+    for rule in rules:
+        idle = [text for one, text in useless if one is rule]
+        if len(idle) == len(rule.assets):
+            sentence = f"tag {rule.tag} is given to no asset: its rule matches nothing"
+            yield _note(parsed, "warning", "tags", rule.tag, sentence)
+        else:
+            for text in idle:
+                yield _note(parsed, "warning", "tags", rule.tag, f"“{text}” of tag {rule.tag} picks no asset")
 
 
 def _groups(parsed: Parsed, placed: pa.Table) -> Iterator[Note]:

@@ -17,6 +17,7 @@ _PARTS = (
     ("attacker", "attackers", "name"),
     ("target", "targets", "what"),
     ("deadline rule", "obligations", "name"),
+    ("tag", "tags", "tag"),
 )
 _WORDS = {
     "tier": "impact tier",

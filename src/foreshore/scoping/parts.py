@@ -119,6 +119,18 @@ def refuse_doubles(found: Sequence[tuple[Item, str]], what: str) -> None:
         seen.add(name.lower())
 
 
+def tag_rule(item: Item, tag: str) -> facts.TagRule:
+    """A tag and the selectors of the assets that have it; `tag` is one that a selector can ask for in full."""
+    if selectors.is_pattern(tag):
+        item.wrong("is a pattern, but a rule gives one tag", "a plain word such as pci, or service=shop")
+    if not all(letter.isprintable() for letter in tag):
+        item.wrong("has a letter that cannot be printed", "a plain word such as pci, or service=shop")
+    if item.empty or not (chosen := selectors_of(item)):
+        item.wrong("says nothing of which assets have this tag", '["zone:payments", "name:pay-*"]')
+        return facts.TagRule(tag)
+    return facts.TagRule(tag, chosen)
+
+
 _SERVICE = ("name", "owner", "impact", "loss", "assets", "depends_on")
 
 

@@ -3,7 +3,8 @@
 Everything but `organization` may be left out. Without `sites` there is one, `main`; a zone without a
 site is in the only site. `internet` is a reserved zone. `foundations` are written like services and
 start at tier 5. Attackers that the policy ships need only say what differs. A loss counts only with
-`confirmed_by`; without it the range is left out, with a note.
+`confirmed_by`; without it the range is left out, with a note. `tags` gives a tag to all assets that one
+of its selectors picks; such a rule sees the tags that sources gave, and none that a rule gave.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from foreshore.scoping.notes import Note
 
 FIELDS = (
     "organization", "currency", "sites", "zones", "reach", "services", "foundations", "teams", "attackers",
-    "targets", "obligations",
+    "targets", "obligations", "tags",
 )  # fmt: skip
 RESERVED_ZONES = ("internet", "user", "any", "all", "unknown")
 Place = tuple[str, str]
@@ -128,6 +129,7 @@ def _scope(reading: Reading, fields: Mapping[str, Item]) -> facts.Scope:
         if "targets" in fields
         else (),
         obligations=_obligations(reading, fields["obligations"], services) if "obligations" in fields else (),
+        tags=_tags(reading, fields["tags"]) if "tags" in fields else (),
     )
 
 
@@ -213,6 +215,17 @@ def _services(reading: Reading, fields: Mapping[str, Item]) -> tuple[facts.Servi
             if name not in names:
                 entry.wrong(f"depends on “{name}”, which is no service or foundation", nearest(name, names))
     return services
+
+
+def _tags(reading: Reading, item: Item) -> tuple[facts.TagRule, ...]:
+    found = []
+    for name, entry in item.entries():
+        rule = parts.tag_rule(entry, name)
+        parts.refuse_unknown_places(entry, rule.assets, reading.zone_names, reading.site_names)
+        reading.mark("tags", name, entry)
+        found.append((entry, rule))
+    parts.refuse_doubles([(entry, rule.tag) for entry, rule in found], "tag")
+    return tuple(rule for _, rule in found)
 
 
 def _teams(reading: Reading, item: Item) -> tuple[facts.Team, ...]:

@@ -18,6 +18,7 @@ def to_yaml(scope: facts.Scope, comments: Comments = MappingProxyType({})) -> st
     lines += _mapping("sites", [(one.name, _site(one)) for one in scope.sites], comments)
     lines += _mapping("zones", [(one.name, _zone(one)) for one in scope.zones], comments)
     lines += _reach(scope, comments)
+    lines += _mapping("tags", [(one.tag, _words(one.assets)) for one in scope.tags], comments)
     services = [one for one in scope.services if not one.foundation]
     foundations = [one for one in scope.services if one.foundation]
     lines += _list("services", [(one.name, _service(one)) for one in services], comments)

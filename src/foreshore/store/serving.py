@@ -39,6 +39,7 @@ _FIRST = (
     "exploit", "leads", "cvss", "epss", "likelihood", "contribution", "low", "high", "due", "kind", "verdict",
     "disposition", "first_seen", "last_seen", "site", "zone", "owner", "weakness", "asset_name",
 )  # fmt: skip
+_KNOWN = ("asset", "name", "kind", "site", "zone", "owner", "os", "last_seen")
 # Served name, lake's table, order: the order makes the files of equal facts equal.
 _COPIED = (
     ("actions", "actions", "number, action"),
@@ -52,11 +53,14 @@ _COPIED = (
 )
 
 
-def publish(lake: Lake, cycle: int, batches: Mapping[str, pa.Table] | None = None) -> Path:
+def publish(
+    lake: Lake, cycle: int, batches: Mapping[str, pa.Table] | None = None, *, assets: pa.Table | None = None
+) -> Path:
     """Write the serving file of `cycle` from the lake's pinned version and make it current.
 
-    `batches` stand in for the lake's tables of those names where given. The pointer moves only
-    forward: a file made from an older version than the current one's is written but not made current.
+    `batches` stand in for the lake's tables of those names where given. `assets` are all assets that the
+    cycle looked at, as it knew them (asset, name, kind, site, zone, owner, os, last_seen; see
+    `query.attributes`); without it, only those with assessments are served. The pointer moves only forward: a file made from an older version than the current one's is written but not made current.
     Returns the file. Raises WorkspaceError when the disk refuses.
     """
     folder = lake.workspace.serving_dir
@@ -64,7 +68,7 @@ def publish(lake: Lake, cycle: int, batches: Mapping[str, pa.Table] | None = Non
     beside = folder / f".cycle-{cycle}{owner_mark()}.duckdb"
     beside.unlink(missing_ok=True)
     try:
-        _write(lake, cycle, beside, batches or {})
+        _write(lake, cycle, beside, batches or {}, assets)
         with lake.workspace.lock():
             final = _free_name(folder, cycle)
             beside.replace(final)
@@ -111,7 +115,8 @@ def connect(workspace: Workspace) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _write(lake: Lake, cycle: int, path: Path, batches: Mapping[str, pa.Table]) -> None:
+def _write(lake: Lake, cycle: int, path: Path, batches: Mapping[str, pa.Table], assets: pa.Table | None) -> None:
+    known = assets.select(list(_KNOWN)) if assets is not None else _nothing_known()
     given = incoming.prepare(batches)
     copies = [
         f"CREATE TABLE {_TARGET}.{served} AS FROM {_source(table, given)} WHERE cycle = {int(cycle)} ORDER BY {order}"
@@ -123,9 +128,9 @@ def _write(lake: Lake, cycle: int, path: Path, batches: Mapping[str, pa.Table]) 
         statements = [
             _exposures(cycle, assessed),
             *copies,
-            _assets(cycle, assessed, _source("cycles", given)),
+            _assets(cycle, assessed),
         ]
-        lake.copy_to(statements, **{f"given_{name}": table for name, table in given.items()})
+        lake.copy_to(statements, known_assets=known, **{f"given_{name}": table for name, table in given.items()})
     finally:
         lake.copy_to([f"DETACH {_TARGET}"])
     with path.open("rb+") as stream:
@@ -150,32 +155,30 @@ def _exposures(cycle: int, assessed: str) -> str:
     )
 
 
-def _assets(cycle: int, assessed: str, cycles: str) -> str:
-    """Every asset that was seen by the cycle's date, named as it was seen last, with its open exposures."""
+def _nothing_known() -> pa.Table:
+    import pyarrow as pa
+
+    types = {"asset": pa.int64(), "last_seen": pa.timestamp("us")}
+    return pa.table({name: pa.array([], types.get(name, pa.string())) for name in _KNOWN})
+
+
+def _assets(cycle: int, assessed: str) -> str:
+    """Every asset that the cycle knew, with the attributes in force and its open exposures."""
     each = ", ".join(f"count(*) FILTER (WHERE treatment = '{one}') AS {one}" for one in TREATMENTS)
     zeros = ", ".join(f"coalesce(c.{one}, 0) AS {one}" for one in TREATMENTS)
     return f"""
         CREATE TABLE {_TARGET}.assets AS
-        WITH last_seen AS (
-            SELECT coalesce(n.canonical, s.asset) AS asset,
-                   arg_max({{'name': s.name, 'kind': s.kind, 'owner': s.owner, 'os': s.os}},
-                           {{'at': s.observed_at, 'sighting': s.sighting}}) AS what,
-                   max(s.observed_at) AS last_seen
-            FROM sightings s LEFT JOIN asset_now n ON n.asset = s.asset
-            WHERE s.observed_at <= coalesce(
-                (SELECT max(as_of) FROM {cycles} WHERE cycle = {int(cycle)}), TIMESTAMP 'infinity')
-            GROUP BY 1
-        ), counted AS (
+        WITH counted AS (
             SELECT asset, max(asset_name) AS name, max(site) AS site, max(zone) AS zone, max(owner) AS owner,
                    count(treatment) FILTER (WHERE treatment <> '') AS open_exposures, {each}
             FROM {assessed} WHERE cycle = {int(cycle)} GROUP BY asset
         )
-        SELECT coalesce(l.asset, c.asset) AS asset, coalesce(c.name, l.what.name) AS name,
-               l.what.kind AS kind, coalesce(a.site, c.site) AS site, c.zone,
-               coalesce(nullif(c.owner, ''), l.what.owner) AS owner,
-               coalesce(c.open_exposures, 0) AS open_exposures, {zeros}, l.what.os AS os, l.last_seen
-        FROM last_seen l FULL JOIN counted c ON c.asset = l.asset
-        LEFT JOIN assets a ON a.asset = coalesce(l.asset, c.asset)
+        SELECT coalesce(k.asset, c.asset) AS asset, coalesce(k.name, c.name) AS name,
+               coalesce(k.kind, a.kind) AS kind, coalesce(k.site, a.site, c.site) AS site,
+               coalesce(k.zone, c.zone) AS zone, coalesce(nullif(c.owner, ''), k.owner) AS owner,
+               coalesce(c.open_exposures, 0) AS open_exposures, {zeros}, k.os, k.last_seen
+        FROM known_assets k FULL JOIN counted c ON c.asset = k.asset
+        LEFT JOIN assets a ON a.asset = coalesce(k.asset, c.asset)
         ORDER BY asset"""
 
 

@@ -141,6 +141,19 @@ class Guard:
             return error.what
         return ""
 
+    def cleared(self, ask: Ask) -> str:
+        """Return the address that a program of the system may touch for `ask`, recorded; opens nothing.
+
+        Raises Refused, recorded as well. Rates and budgets are the caller's to give to that program.
+        """
+        try:
+            address = str(self._cleared(ask, self.resolve))
+        except Refused as error:
+            self._note("stopped" if isinstance(error, Stopped) else "refused", ask, why=error.what)
+            raise
+        self._note("cleared", ask, address=address)
+        return address
+
     def check_stop(self) -> None:
         """Raise Stopped if the stop file is there; lines call this while they wait."""
         if self.stop_file.exists():

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foreshore import facts
+from foreshore.discovery import weakness
 from foreshore.discovery.readers import _packages, _packages_values
 from foreshore.discovery.reports import FileReport
 from foreshore.discovery.sniffing import pick, readers
@@ -209,3 +210,11 @@ def test_an_error_in_place_of_a_report_is_refused(document: Any) -> None:
     with pytest.raises(BadReport) as error:
         records(json.dumps(document).encode())
     assert error.value.hint
+
+
+@given(st.lists(st.sampled_from(["PYSEC-2099-1", "CVE-2099-10001", "GHSA-2222-3333-4444"]), min_size=1, max_size=3))
+def test_an_unrated_weakness_is_an_exposure(names: list[str]) -> None:
+    vulns = [{"id": names[0], "fix_versions": [], "aliases": names[1:], "description": ""}]
+    found = findings({"dependencies": [{"name": "a", "version": "1", "vulns": vulns}]})
+    assert len(found) == 1
+    assert weakness.has_exposure(found[0].kind, found[0].severity, found[0].weaknesses)

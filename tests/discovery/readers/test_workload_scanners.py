@@ -79,10 +79,14 @@ def test_a_damaged_spreadsheet_is_rows_or_an_error(data: st.DataObject, rows: li
     cut = data.draw(st.integers(1, len(whole)))
     for broken in (bytes(whole), bytes(whole[:cut])):
         assert isinstance(_sheets.beginning(broken[:65536]), str)
-        try:
-            all_rows(broken)
-        except BadReport as error:
-            assert error.where
+        assert read_or_refused(broken)
+
+
+def read_or_refused(data: bytes) -> str:
+    try:
+        return f"{len(all_rows(data))} rows"
+    except BadReport as error:
+        return error.where
 
 
 def test_a_spreadsheet_that_unpacks_to_far_too_much_is_refused() -> None:

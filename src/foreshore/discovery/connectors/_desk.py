@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
 from foreshore.discovery.connectors._asking import Pace, Telephone, patiently
 from foreshore.discovery.connectors._collection import Ask, Collection, Scope
+from foreshore.errors import Refused
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -21,15 +22,46 @@ class Planned(msgspec.Struct, frozen=True):
     note: str = ""
 
 
+class Leave(Protocol):
+    """What a connector must ask before it touches a machine itself, instead of asking a product about it."""
+
+    def address(self, host: str, ports: Sequence[int]) -> str:
+        """Return the address of `host` that may be touched on all of `ports` now; raises Refused."""
+
+    def check(self) -> None:
+        """Raise Refused where everything has to stop."""
+
+
+class NoLeave:
+    """Nothing may be touched."""
+
+    def address(self, host: str, ports: Sequence[int]) -> str:
+        """Raise Refused."""
+        raise Refused("nothing was approved to be touched", where=host, hint="targets in scope.yaml, `scope approve`")
+
+    def check(self) -> None:
+        """Raise Refused."""
+        raise Refused("nothing was approved to be touched", hint="targets in scope.yaml, `scope approve`")
+
+
+def _no_names(_domain: str) -> Sequence[str]:
+    return ()
+
+
 @dataclass(frozen=True)
 class Desk:
-    """The tools of one collection. All requests go out through `phone`."""
+    """The tools of one collection. All requests go out through `phone`.
+
+    `leave` says which machines may be touched, `names` gives the host names below a domain that are known.
+    """
 
     collection: Collection
     phone: Telephone
     pace: Pace
     tries: int
     note: Callable[[str], None]
+    leave: Leave = field(default_factory=NoLeave)
+    names: Callable[[str], Sequence[str]] = _no_names
 
     def pages(
         self, call: str, scope: Scope, ask: Ask, about: Mapping[str, str] | None = None, report: str = ""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from foreshore.discovery.readers import _naming
+from foreshore.discovery.readers import _decoding, _naming
 from foreshore.facts import Skipped
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -175,7 +174,7 @@ def document(value: Any) -> Mapping[str, Any]:
     """A policy: an object, or JSON text, perhaps with percent signs as AWS's interface gives it."""
     if isinstance(value, str):
         try:
-            value = json.loads(unquote(value) if value.lstrip().startswith("%7B") else value)
+            value = _decoding.within(unquote(value) if value.lstrip().startswith("%7B") else value)
         except (ValueError, RecursionError):
             return {}
     return value if isinstance(value, dict) else {}

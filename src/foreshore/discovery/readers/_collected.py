@@ -85,7 +85,7 @@ def read(report: facts.Report) -> Collected:
             pages.append(line)
     for line in (one for pages in calls.values() for one in pages):
         if line.refused:
-            about = ", ".join(value for _, value in sorted(line.about.items()))
+            about = ", ".join(line.about[name] for name in sorted(line.about)) or line.scope.get("account", "")
             found.skipped.append(Skipped(f"{line.call} {about}".strip(), f"refused: {line.refused}"))
         else:
             found.answers.append(Answer(line.call, line.about, line.body))

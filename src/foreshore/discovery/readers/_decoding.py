@@ -6,9 +6,10 @@ malformed is skipped with its reason instead of taking the whole report with it.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -21,6 +22,7 @@ Scalar = str | int | float | bool | None  # what tools write where the format sa
 Kind = TypeVar("Kind")
 
 _AT_BYTE = re.compile(r"\(byte (\d+)\)")
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 
@@ -90,6 +92,17 @@ def element(decoder: msgspec.json.Decoder[Kind], raw: msgspec.Raw | bytes) -> Ki
         if not _LONE_SURROGATE.search(data):
             raise
         return decoder.decode(_LONE_SURROGATE.sub(rb"\\ufffd", data))
+
+
+def within(text: str) -> Any:
+    """The JSON value that stands as text in a field; an escape that is half a character is replaced.
+
+    Raises ValueError and RecursionError.
+    """
+    value = json.loads(text)
+    if _HALF.search(text):
+        return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+    return value
 
 
 def each(

@@ -195,6 +195,11 @@ def _epss(advisory: _Advisory) -> float | None:
     return chance if chance is not None and 0 <= chance <= 1 else None
 
 
+def _numbered(alert: Alert) -> str:
+    """GitHub's number stays with an alert when its lines move, and keeps two in one file apart."""
+    return f"alert {_naming.text(alert.number)}" if alert.number is not None else ""
+
+
 def code(asset: str, alert: Alert) -> Finding:
     """The finding of a rule of code scanning, in the place where it was seen last."""
     rule = alert.rule or _Rule()
@@ -217,6 +222,7 @@ def code(asset: str, alert: Alert) -> Finding:
         kind="secret" if hides else "vulnerability" if public else "code",
         path=_naming.text(place.path),
         line=max(0, _naming.whole_number(place.start_line)),
+        context=_numbered(alert),
         cwes=_naming.cwes([tag.rpartition("/")[2] for tag in tags if "cwe-" in tag.lower()]),
         word=_github_alerts.word(alert.state, alert.dismissed_reason),
         description="" if hides else told or _naming.text(rule.full_description),
@@ -243,10 +249,10 @@ def secret(asset: str, alert: Alert) -> Finding:
         # GitHub rates no secret: one that was tried and works, or that is in public, is worst
         severity="critical" if validity == "active" or alert.publicly_leaked is True else "high",
         kind="secret",
-        # Where the answer names no place, GitHub's number keeps two secrets of one kind apart
-        resource="" if path else f"alert {_naming.text(alert.number)}",
+        resource="" if path else _numbered(alert),
         path=path,
         line=max(0, _naming.whole_number(place.start_line)),
+        context=_numbered(alert),
         proof="confirmed" if validity == "active" else "unknown",
         word=word,
         references=(_naming.text(alert.html_url),) if alert.html_url else (),

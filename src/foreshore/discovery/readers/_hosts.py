@@ -73,7 +73,8 @@ def uuid(text: str) -> str:
 
 def agent(tool: str, number: str) -> tuple[str, str]:
     """The identifier of an agent or of a host in a tool's own list, under the tool's name; '' for none."""
-    value = uuid(number) or (number.strip() if number.strip().isdigit() and int(number) else "")
+    bare = number.strip()
+    value = uuid(number) or (bare if bare.isascii() and bare.isdigit() and bare.strip("0") else "")
     return ("agent_id", f"{tool}:{value}" if value else "")
 
 

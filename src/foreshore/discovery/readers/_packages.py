@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from foreshore.discovery.readers import _naming
-from foreshore.facts import Sighting
+from foreshore.facts import Severity, Sighting
 
 # What scanners of dependencies call an ecosystem beyond what all scanners do -> a word that
 # `_naming.built_package` knows, or the beginning of a purl.
@@ -91,6 +91,14 @@ def project(name: str, url: str = "", attributes: Iterable[tuple[str, str]] = ()
 def weaknesses(*identifiers: str) -> tuple[str, ...]:
     """CVEs if any of `identifiers` is one, else GHSAs, else the first public one of another list."""
     return _naming.public_ids(*identifiers) or next(((one,) for one in identifiers if one), ())
+
+
+def unrated(names: tuple[str, ...]) -> Severity:
+    """The severity where the report rates nothing: a CVE or GHSA decides for itself later, others cannot.
+
+    A known weakness of a package is never mere information, so without such a name it is medium.
+    """
+    return "info" if _naming.public_ids(*names) else "medium"
 
 
 def cwes(value: object) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from foreshore.discovery.readers import _naming, _packages
+from foreshore.discovery.readers import _iac_rows, _naming, _packages
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.facts import Finding, Word
 
@@ -207,7 +207,7 @@ def setting(asset: str, row: Setting, path: str) -> Finding:
         title=_naming.text(row.title) or rule,
         severity=_naming.severity(row.severity),
         kind="misconfiguration",
-        resource=where or path,
+        resource=_iac_rows.place(path, where),
         path=path,
         line=max(0, _naming.whole_number(row.lineNumber)),
         proof="configuration",

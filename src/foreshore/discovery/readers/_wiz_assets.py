@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from foreshore.discovery.readers import _cloud_rows, _gcp_resources, _hosts, _images, _naming
+from foreshore.discovery.readers import _cloud_rows, _decoding, _gcp_resources, _hosts, _images, _naming
 from foreshore.facts import AssetKind, Sighting
 
 # Wiz's own words for what a thing is, and clouds' words for the same, without anything but letters.
@@ -66,7 +65,7 @@ def _resource(uid: str, kind: AssetKind | None, said: Mapping[str, str]) -> _clo
     if kind == "repository" and uid.startswith(("http://", "https://", "git@")):
         return _cloud_rows.Resource(uid, name or uid, "repository", (("repo_url", uid.lower()),), account, region)
     if not uid and not wiz and not name:
-        return _cloud_rows.resource("", provider=_cloud(said, ""), account=account, region=region)
+        return _cloud_rows.resource("", provider=_cloud(said, "") or "cloud", account=account, region=region)
     cloud = _cloud(said, uid) or "wiz"
     plain = ":".join(part for part in (cloud, account, uid or wiz or name) if part)
     return _cloud_rows.Resource(
@@ -114,6 +113,6 @@ def _addresses(text: str) -> list[str]:
 
 def _object(text: str) -> Mapping[str, Any]:
     try:
-        return _cloud_rows.mapping(json.loads(text)) if text.startswith("{") else {}
+        return _cloud_rows.mapping(_decoding.within(text)) if text.startswith("{") else {}
     except (ValueError, RecursionError):
         return {}

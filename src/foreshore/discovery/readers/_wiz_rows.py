@@ -51,7 +51,10 @@ def fold(name: str) -> str:
 
 def first(said: Said, *names: str) -> str:
     """The first of the fields that says something."""
-    return next((value for name in names if (value := said.get(name, ""))), "")
+    for name in names:
+        if value := said.get(name):
+            return value
+    return ""
 
 
 def asset_of(said: Said) -> tuple[dict[str, str], tuple[tuple[str, str], ...]]:

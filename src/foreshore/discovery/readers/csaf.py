@@ -55,7 +55,7 @@ class Csaf:
         version = _naming.text(about.get("csaf_version"))
         if version not in _KNOWN:
             raise BadReport(
-                f"is CSAF of version “{version[:20]}”, and only {' and '.join(_KNOWN)} are known",
+                f"is CSAF of version “{' '.join(version.split())[:20]}”, and only {' and '.join(_KNOWN)} are known",
                 where=report.name,
                 hint="ask the publisher for CSAF 2.0",
             )

@@ -46,12 +46,13 @@ def _products(found: _collected.Collected) -> Iterator[dict[str, Any]]:
 
 
 def _product(name: str, row: dict[str, Any]) -> Sighting:
-    said = tuple((one, text) for one in _SAID if (text := _naming.text(row.get(one)).strip()))
+    said = tuple((one, text.lower()) for one in _SAID if (text := _naming.text(row.get(one)).strip()))
     return Sighting(
         key=f"product {name}",
         name=name,
         kind="code_component",
         identifiers=(("artifact", name),),
+        internet="yes" if row.get("internet_accessible") is True else "unknown",
         tags=_generic_values.tags(row.get("tags")),
         attributes=said,
     )

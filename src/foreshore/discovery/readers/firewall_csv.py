@@ -52,7 +52,11 @@ class FirewallCSV:
         """Yield the run, then the relations of each rule; one that is not understood is skipped with why."""
         header = next((line for line in csvrows.header_lines(report.head) if _is_header(line)), ())
         if not header:
-            raise BadReport("has no header with source, destination and action", where=report.name)
+            raise BadReport(
+                "has no header with source, destination and action",
+                where=report.name,
+                hint="export the rules with these three column names in the first lines",
+            )
         table = csvrows.table(report, find=[name for name in header if name], fold=True)
         yield facts.RunSeen(tool="Firewall rules")
         for number, (line, row) in enumerate(table.rows, start=1):

@@ -228,13 +228,17 @@ class _Reading:
             kind = self.meaning(role)
             condition = _naming.text(mapping(binding, "condition").get("title"))
             for member in _members(binding):
+                if not member.strip(": "):
+                    self.skipped.append(Skipped(policy.where or "bindings", "a member without a name"))
+                    continue
                 if member in _PUBLIC:
                     yield _public(policy.resource, role, member)
                 if kind is None or member.startswith("deleted:"):
                     looking[role] += 1
                     continue
                 yield from self.principal(member)
-                key = account_name(member.partition(":")[2] or member)
+                kind_of_member, _, address = member.partition(":")
+                key = account_name(address or kind_of_member)
                 yield from self.tie(kind, key, policy.resource, f"{role} if {condition}" if condition else role)
 
     def meaning(self, role: str) -> str | None:

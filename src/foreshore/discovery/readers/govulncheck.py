@@ -148,15 +148,16 @@ def _finding(asset: str, record: Osv, traces: list[Trace]) -> Finding:
     module = _naming.text(first.module)
     rule = _naming.text(record.id) or "unknown"
     called = [one for one in traces if _depth(one) == 2]
-    score = _packages_osv.severity(record)
+    said = _packages_osv.severity(record)
+    names = _packages.weaknesses(*_packages_osv.names(record))
     fixed = next((text for one in traces if (text := _naming.text(one.fixed_version))), "")
     summary = _naming.text(record.summary) or rule
     return Finding(
         asset=asset,
         rule=rule,
         title=f"{module}: {summary}" if module else summary,
-        severity=score or "info",
-        weaknesses=_packages.weaknesses(*_packages_osv.names(record)),
+        severity=said or _packages.unrated(names),
+        weaknesses=names,
         component=_packages.component("go", module),
         component_name=module,
         version=next(

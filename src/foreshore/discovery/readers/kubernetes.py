@@ -178,6 +178,8 @@ class _Reading:
             for name in (*_EVERYBODY, f"system:serviceaccounts:{namespace}"):
                 group = identity("Group", "", name)
                 if self.rights.bound(group):
+                    yield from self.rights.holder(key)
+                    yield from self.rights.holder(group)  # its binding may name no role, and then it was not told
                     yield from self.rights.tie("member_of", key, group, "every service account")
 
 

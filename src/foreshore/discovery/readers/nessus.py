@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import hashlib
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from lxml import etree
 
 from foreshore import facts
 from foreshore.discovery import xmlstream
+from foreshore.discovery.readers import _decoding
 from foreshore.discovery.readers import _hosts as hosts
 from foreshore.discovery.readers import _naming as naming
 from foreshore.discovery.readers._nessus_items import Items
@@ -303,7 +303,7 @@ def _arn(tags: dict[str, str]) -> list[tuple[str, str]]:
 def _more_names(tags: dict[str, str]) -> list[str]:
     """Names from `host-fqdns`, without those that only the reverse lookup gave: providers name many alike."""
     try:
-        listed = json.loads(tags.get("host-fqdns", "") or "[]")
+        listed = _decoding.within(tags.get("host-fqdns", "") or "[]")
         names = [str(one["FQDN"]) for one in listed]
     except (ValueError, TypeError, KeyError, RecursionError):
         return []

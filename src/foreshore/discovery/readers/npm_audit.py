@@ -1,4 +1,4 @@
-"""Audits of npm before version 7, of pnpm and of Yarn 1: a table of advisories, or one to a line."""
+"""Audits of npm before version 7, of pnpm and of Yarn: a table of advisories, or one to a line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
-from foreshore.discovery.readers import _decoding, _naming, _packages
+from foreshore.discovery.readers import _decoding, _naming, _packages, _packages_yarn
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.discovery.readers._host_scans import by_file
 from foreshore.errors import BadReport
@@ -86,11 +86,11 @@ class NpmAudit:
     version: int = 1
 
     def sniff(self, head: bytes) -> bool:
-        """Whether `head` begins an audit of npm 6, pnpm or Yarn 1."""
+        """Whether `head` begins an audit of npm 6, pnpm or Yarn."""
         opening = reports.decode_head(head).lstrip()
         if opening[:1] != "{":
             return False
-        if _LINE.match(opening) or _ERROR.match(opening):
+        if _LINE.match(opening) or _packages_yarn.LINE.match(opening) or _ERROR.match(opening):
             return True
         return bool(_TABLE.search(opening) and _MARKERS.search(opening))
 
@@ -100,8 +100,11 @@ class NpmAudit:
         sighting = _packages.project(by_file("npm audit", report.name))
         yield sighting
         skipped: list[Skipped] = []
-        if _LINE.match(reports.decode_head(report.head).lstrip()):
+        opening = reports.decode_head(report.head).lstrip()
+        if _LINE.match(opening):
             yield from _of_lines(sighting.key, report, skipped)
+        elif _packages_yarn.LINE.match(opening):
+            yield from _packages_yarn.findings(sighting.key, report, skipped)
         else:
             yield from _of_table(sighting.key, report, skipped)
         yield from skipped

@@ -128,7 +128,7 @@ def _finding(asset: str, name: str, package: _Package, advisory: _Via, place: st
         rule=rule,
         title=f"{name}: {title}",
         severity=_naming.severity(advisory.severity or package.severity),
-        weaknesses=public or (rule,),
+        weaknesses=public or (() if rule.startswith("npm:dependency") else (rule,)),
         component=_packages.component("npm", name),
         component_name=name,
         path=place,

@@ -214,7 +214,7 @@ def _kind(category: str, weak: bool) -> ExposureKind:
 
 def _labels(text: str) -> tuple[str, ...]:
     try:
-        return tuple(dict.fromkeys(one for one in _naming.texts(json.loads(text)) if one)) if text else ()
+        return tuple(dict.fromkeys(one for one in _naming.texts(_decoding.within(text)) if one)) if text else ()
     except (ValueError, RecursionError):
         return tuple(dict.fromkeys(part for one in text.split(",") if (part := one.strip(' []"'))))
 

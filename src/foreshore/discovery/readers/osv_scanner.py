@@ -153,6 +153,7 @@ def _finding(asset: str, found: _Found, package: _Package, record: Osv, path: st
     rule = _naming.text(record.id) or "unknown"
     group = next((one for one in found.groups or () if rule in (one.ids or ())), _Group())
     names = [*_packages_osv.names(record), *(_naming.text(one) for one in group.aliases or ())]
+    public = _packages.weaknesses(*names)
     name = _naming.text(package.name) or _naming.text(package.commit)
     score = _naming.score(group.max_severity)
     said = _packages_osv.severity(record)
@@ -161,8 +162,8 @@ def _finding(asset: str, found: _Found, package: _Package, record: Osv, path: st
         asset=asset,
         rule=rule,
         title=f"{name}: {summary}" if name else summary,
-        severity=said or (_naming.of_score(score) if score is not None else "info"),
-        weaknesses=_packages.weaknesses(*names),
+        severity=said or (_naming.of_score(score) if score is not None else _packages.unrated(public)),
+        weaknesses=public,
         component=_packages.component(_naming.text(package.ecosystem), name),
         component_name=name,
         version=_naming.text(package.version) or _naming.text(package.commit),

@@ -109,12 +109,13 @@ def _finding(asset: str, package: _Package, row: _Vulnerability, upgraded: str) 
     name = _naming.text(package.name)
     rule = _naming.text(row.id) or "unknown"
     fixed = ", ".join(text for one in row.fix_versions or () if (text := _naming.text(one)))
+    names = _packages.weaknesses(rule, *(_naming.text(one) for one in row.aliases or ()))
     return Finding(
         asset=asset,
         rule=rule,
         title=f"{rule} in {name}",
-        severity="info",  # pip-audit rates nothing: the weakness itself decides
-        weaknesses=_packages.weaknesses(rule, *(_naming.text(one) for one in row.aliases or ())),
+        severity=_packages.unrated(names),  # pip-audit rates nothing
+        weaknesses=names,
         component=_packages.component("pip", name),
         component_name=name,
         version=_naming.text(package.version),

@@ -84,7 +84,7 @@ class Spdx:
         document = _of_json(report, skipped) if is_json else _of_tags(report, skipped)
         if not document.version.startswith("SPDX-2."):
             raise BadReport(
-                f"is SPDX of version “{document.version[:20]}”, and only 2.x is known",
+                f"is SPDX of version “{' '.join(document.version.split())[:20]}”, and only 2.x is known",
                 where=report.name,
                 hint="export SPDX 2.3 as JSON or tag-value",
             )

@@ -1,4 +1,7 @@
-"""Sysdig Secure's vulnerability reports: CSV, JSON of the older engine, JSON of the newer reports in panels."""
+"""Sysdig Secure's vulnerability reports: CSV, JSON of the older engine, JSON of the newer reports in panels.
+
+The CSV of one result of the command line scanner, as the portal gives it, is read here too; it names no image.
+"""
 
 from __future__ import annotations
 
@@ -11,22 +14,24 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import csvrows, reports
-from foreshore.discovery.readers import _decoding, _images, _kube_rows, _naming, _sysdig
+from foreshore.discovery.readers import _decoding, _host_scans, _images, _kube_rows, _naming, _sysdig
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, Relation, RunSeen, Sighting, Skipped
 
-_COLUMNS = ("Vulnerability ID", "Package name", "Package version")
+_COLUMNS = ("Package name", "Package version", "Package type")
+_REPORT = (*_COLUMNS, "Vulnerability ID")
+_RESULT = (*_COLUMNS, "CVE ID", "CVE Severity")
 _FORMS = (
     (re.compile(r'"vulnName"\s*:'), re.compile(r'"package(?:Name|Type)"\s*:')),
     (re.compile(r'"vuln_id"\s*:'), re.compile(r'"scan_package_name"\s*:')),
 )
 # What stands in the column of the identifier is one: letters, a dash, digits, no spaces
-_IDENTIFIER = re.compile(r"^[A-Za-z]{2,12}[-:_]\S{1,60}$")
+_IDENTIFIER = re.compile(r"^[A-Za-z][A-Za-z0-9]{1,15}[-:_]\S{1,60}$")
 
 # Names of the same thing in the three forms, folded to letters and digits
 _FIELDS: dict[str, tuple[str, ...]] = {
-    "rule": ("vulnerabilityid", "vulnname", "vulnid"),
-    "severity": ("severity", "vulnseverity"),
+    "rule": ("vulnerabilityid", "vulnname", "vulnid", "cveid"),
+    "severity": ("severity", "vulnseverity", "cveseverity"),
     "package": ("packagename", "scanpackagename"),
     "version": ("packageversion", "scanpackageversion"),
     "kind": ("packagetype", "scanpackagetype"),
@@ -37,7 +42,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "os": ("osname", "containerimagedistro", "hostdistro", "hostosname"),
     "score": ("cvssscore", "vulncvssscore"),
     "vector": ("cvssvector", "vulncvssvector"),
-    "link": ("vulnlink", "vulnurl"),
+    "link": ("vulnlink", "vulnurl", "cveurl"),
     "fixed": ("fixversion", "vulnfixversion", "vulnfixedinversion"),
     "exploit": ("publicexploit", "vulnexploitable", "vulnhasexploit"),
     "kev": ("vulncisakevpublishdate", "cisakevpublishdate"),
@@ -92,12 +97,12 @@ class SysdigReports:
             if any(one.search(opening) and other.search(opening) for one, other in _FORMS):
                 return True
             return '"panels"' in opening and '"zones"' in opening and '"schedule"' in opening
-        return csvrows.has_columns(head, *_COLUMNS)
+        return csvrows.has_columns(head, *_REPORT) or csvrows.has_columns(head, *_RESULT)
 
     def read(self, report: facts.Report) -> Iterator[Record]:
         """Yield the run, images, workloads and machines once each, and a finding for each row."""
         yield RunSeen(tool="sysdig")
-        reading = _Reading()
+        reading = _Reading("" if _names_assets(report) else _host_scans.by_file("sysdig", report.name))
         for where, row in _rows(report, reading.skipped):
             yield from reading.of(where, row)
         if reading.skipped and not reading.good:
@@ -110,10 +115,15 @@ class SysdigReports:
         yield from reading.skipped
 
 
+def _names_assets(report: facts.Report) -> bool:
+    """Whether rows say what was scanned; those of one result of the command line do not."""
+    return not csvrows.has_columns(report.head, *_RESULT)
+
+
 def _rows(report: facts.Report, skipped: list[Skipped]) -> Iterator[tuple[str, dict[str, Any]]]:
     if reports.decode_head(report.head).lstrip()[:1] not in ("{", "["):
         for line, cells in csvrows.table(report, find=_COLUMNS).rows:
-            if "" in cells:
+            if cells.get(""):
                 skipped.append(Skipped(f"line {line}", "has more cells than there are columns"))
             else:
                 yield f"line {line}", dict(cells)
@@ -135,7 +145,8 @@ def _rows(report: facts.Report, skipped: list[Skipped]) -> Iterator[tuple[str, d
 class _Reading:
     """The state of one reading: what was said already."""
 
-    def __init__(self) -> None:
+    def __init__(self, only: str) -> None:
+        self._only = only  # what to call the image of a report that is about one and does not name it
         self.skipped: list[Skipped] = []
         self.good = 0
         self._said: set[str] = set()
@@ -148,7 +159,7 @@ class _Reading:
             shown = rule[:40]
             self.skipped.append(Skipped(where, f"“{shown}” is no vulnerability" if rule else "names no vulnerability"))
             return
-        seen = _asset(said)
+        seen = _asset(said) or self._one_image()
         if seen is None:
             self.skipped.append(Skipped(where, "names neither an image nor a machine"))
             return
@@ -158,6 +169,9 @@ class _Reading:
             yield seen
         yield from self._workload(said, seen)
         yield _finding(seen, said)
+
+    def _one_image(self) -> Sighting | None:
+        return _images.artifact(self._only, "image") if self._only else None
 
     def _folded(self, row: Mapping[str, Any]) -> dict[str, str]:
         found: dict[str, str] = {}

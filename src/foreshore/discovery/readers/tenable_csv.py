@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from foreshore import facts
 from foreshore.discovery import csvrows
+from foreshore.discovery.readers import _decoding
 from foreshore.discovery.readers import _hosts as hosts
 from foreshore.discovery.readers import _naming as naming
 from foreshore.discovery.readers._nessus_items import kind_of, proof_of, with_output
@@ -190,7 +190,7 @@ def _tags(text: str) -> tuple[str, ...]:
     if not text.startswith("["):
         return ()
     try:
-        return tuple(f"{one['category']}={one['value']}" for one in json.loads(text))
+        return tuple(f"{one['category']}={one['value']}" for one in _decoding.within(text))
     except (ValueError, TypeError, KeyError, RecursionError):
         return ()
 

@@ -26,6 +26,7 @@ _NODES = re.compile(r'"nodes"\s*:')
 _OWN = re.compile(r'"(entitySnapshot|vulnerableAsset)"\s*:')
 _ALSO = re.compile(r'"(sourceRule|control|severity|detailedName|firstDetectedAt|CVSSSeverity)"\s*:')
 _DEEPEST = 8
+_HANDLE = ("provider_id", "wiz_id", "name", "type", "account")
 
 _ANY: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 Row = Callable[[str, _wiz_rows.Said], Finding]
@@ -155,7 +156,7 @@ def _name(value: Any) -> str:
 
 
 def _is_named(fields: dict[str, str]) -> bool:
-    return any(fields.get(name) for name in ("provider_id", "wiz_id", "name"))
+    return any(fields.get(name) for name in ("provider_id", "wiz_id", "name", "account"))
 
 
 class _Reading:
@@ -163,6 +164,7 @@ class _Reading:
 
     def __init__(self) -> None:
         self.said: dict[str, Sighting] = {}
+        self.known: dict[tuple[str, ...], str] = {}  # an asset as rows name it, so that each is looked at once
         self.skipped: list[Skipped] = []
         self.coverage = _cloud_rows.Coverage("wiz")
 
@@ -182,21 +184,25 @@ class _Reading:
         if not _is_named(fields):
             self.skipped.append(Skipped(where, "names no resource"))
             return
-        seen = _wiz_assets.sighting(fields, attributes)
-        if seen.key not in self.said:
-            self.said[seen.key] = seen
-            yield seen
+        handle = tuple(fields.get(name, "") for name in _HANDLE)
+        key = self.known.get(handle)
+        if key is None:
+            seen = _wiz_assets.sighting(fields, attributes)
+            key = self.known[handle] = seen.key
+            if key not in self.said:
+                self.said[key] = seen
+                yield seen
         result = said.get("result", "").upper() if sort is _wiz_rows.configuration else "FAIL"
         if sort is _wiz_rows.configuration:
-            found = sort(seen.key, said)
+            found = sort(key, said)
             if result in ("PASS", "FAIL", "PASSED", "FAILED"):
-                self.coverage.looked(seen.key, found.rule)
+                self.coverage.looked(key, found.rule)
             if result.startswith(("FAIL", "ERROR")) or not result:
                 yield found
             elif not result.startswith("PASS"):
                 self.skipped.append(Skipped(where, f"the rule gave no answer ({result.lower()})"))
             return
-        yield sort(seen.key, said)
+        yield sort(key, said)
 
     def rest(self) -> Iterator[Record]:
         """Yield what was looked at, and what was left out."""

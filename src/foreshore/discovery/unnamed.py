@@ -1,0 +1,24 @@
+"""Reports that do not say whose code, image or site they are about, and the name that a person gives.
+
+A report of a code scanner often names files and nothing else. What it is about then bears the tool's name,
+and two repositories under one source would be one asset; a name given at the import keeps them apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from foreshore import facts
+
+
+def named(records: Iterable[facts.Record], asset: str) -> Iterator[facts.Record]:
+    """Yield `records`, the first asset that has no identifier but a made name called `asset`; '' changes none."""
+    given = not asset
+    for one in records:
+        if not given and isinstance(one, facts.Sighting) and {kind for kind, _value in one.identifiers} == {"artifact"}:
+            given = True
+            yield msgspec.structs.replace(one, name=asset, identifiers=(("artifact", asset),))
+        else:
+            yield one
