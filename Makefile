@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO ?= demo
+SECONDS ?= 5
 
-.PHONY: demo test check bench docs lock clean
+.PHONY: demo test check bench fuzz docs lock clean
 
 demo: $(VENV)/.run ## Install into .venv and show a whole cycle over a made-up company
 	$(BIN)/foreshore demo $(DEMO)
@@ -23,6 +24,9 @@ check: $(VENV)/.dev ## Format, lint, types, import contracts, documentation up t
 bench: $(VENV)/.dev ## Measure what the targets name; JSON in benchmarks/results
 	$(BIN)/python -m benchmarks.run
 
+fuzz: $(VENV)/.dev ## Attack every reader for SECONDS; what fails is kept in tests/fuzz/found
+	$(BIN)/python -m tests.fuzz.fuzz_readers --seconds $(SECONDS)
+
 docs: $(VENV)/.dev ## Write the generated reference pages again
 	$(BIN)/python scripts/make_reference.py
 
@@ -37,6 +41,7 @@ $(VENV)/.run: requirements.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(BIN)/python -m compileall -q src  # every reader is asked about every file: compiled once, not at each start
 	touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.run

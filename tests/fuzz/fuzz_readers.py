@@ -72,7 +72,7 @@ def blind(name: str, seconds: float) -> None:
 
 def guided(name: str, seconds: int) -> None:
     """Let coverage of our own modules decide which changes are built upon; ends the process."""
-    import atheris  # type: ignore[import-untyped, unused-ignore]
+    import atheris
 
     with atheris.instrument_imports(include=["foreshore.discovery"]):
         hunt = Hunt(name)

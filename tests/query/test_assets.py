@@ -63,7 +63,7 @@ def test_merged_assets_are_one_with_all_names_addresses_and_tags(lake: duckdb.Du
     assert set(rows) == {1, 3}
     assert rows[1] == {
         "asset": 1,
-        "name": "web",
+        "name": "web.example.com",
         "names": ["web", "web.example.com"],
         "addresses": ["10.0.0.1", "10.0.0.2"],
         "tags": ["a", "b"],

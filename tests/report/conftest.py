@@ -121,7 +121,9 @@ def finish(workspace: Workspace) -> Finish:
                     {name: pa.Table.from_pylist(rows) for name, rows in more["facts"].items()}, job=f"facts:{cycle}"
                 )
             lake.append(batches, job=f"cycle:{cycle}")
-            serving.publish(lake, cycle)
+            known = attributes.in_force(policy.load().table("precedence"))
+            assets = lake.sql(f"select *, 'main' as site, '' as zone from ({known})")
+            serving.publish(lake, cycle, assets=assets)
 
     return run
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -94,33 +94,28 @@ def test_the_other_tables_are_those_of_the_cycle(workspace: Workspace, lake: Lak
     assert rows(workspace, "SELECT value FROM measures") == [(1.0,)]
 
 
-def test_assets_are_named_as_seen_last_and_counted(workspace: Workspace, lake: Lake) -> None:
-    seen_at = [AS_OF - timedelta(days=3), AS_OF - timedelta(days=1), AS_OF + timedelta(days=1), AS_OF]
-    lake.append(
+def test_assets_are_named_as_the_cycle_knew_them_and_counted(workspace: Workspace, lake: Lake) -> None:
+    lake.append({"assets": pa.table({"asset": [9], "kind": ["device"], "site": ["hq"]})}, job="assets")
+    commit(
+        lake, 1, {10: 1, 11: 2, 12: 3, 13: 4}, asset=[1, 1, 1, 9], treatment=["act_now", "watch", None, "watch"],
+        owner=["shop team", "shop team", "", ""],
+    )  # fmt: skip
+    known = pa.table(
         {
-            "assets": pa.table({"asset": [1, 2, 3], "site": ["hq", "hq", "south"]}),
-            "asset_aliases": pa.table({"old": [2], "new": [1]}),
-            "sightings": pa.table(
-                {
-                    "sighting": [1, 2, 3, 4],
-                    "asset": [1, 2, 1, 3],
-                    "name": ["old name", "name", "future name", "quiet"],
-                    "kind": ["host"] * 4,
-                    "observed_at": seen_at,
-                }
-            ),
-        },
-        job="assets",
-    )
-    commit(lake, 1, {10: 1, 11: 2, 12: 3}, treatment=["act_now", "watch", None], zone=["dmz"] * 3)
-    serving.publish(lake, 1)
+            "asset": [1, 3], "name": ["name", "quiet"], "kind": ["host", "image"], "site": ["hq", "south"],
+            "zone": ["dmz", ""], "owner": ["someone", "else"], "os": ["Debian 12", ""], "last_seen": [AS_OF, AS_OF],
+        }
+    )  # fmt: skip
+    serving.publish(lake, 1, assets=known)
     listed = rows(
-        workspace, "SELECT asset, name, kind, site, zone, open_exposures, act_now, watch, routine FROM assets"
+        workspace, "SELECT asset, name, kind, site, zone, owner, os, open_exposures, act_now, watch FROM assets"
     )
     assert listed == [
-        (1, "name", "host", "hq", "dmz", 2, 1, 1, 0),
-        (3, "quiet", "host", "south", None, 0, 0, 0, 0),
+        (1, "name", "host", "hq", "dmz", "shop team", "Debian 12", 2, 1, 1),
+        (3, "quiet", "image", "south", "", "else", "", 0, 0, 0),
+        (9, None, "device", "hq", None, None, None, 1, 0, 1),
     ]
+    assert rows(workspace, "SELECT last_seen FROM assets WHERE asset = 3") == [(AS_OF,)]
 
 
 def test_given_batches_stand_in_for_the_lakes_tables(workspace: Workspace, lake: Lake) -> None:

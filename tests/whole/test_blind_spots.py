@@ -185,3 +185,13 @@ def test_an_answer_without_its_reason_or_about_one_asset_is_refused(clones: Path
         cwd=clones,
         code=2,
     )
+
+
+def test_a_workspace_with_hosts_and_no_exposure_has_its_cycle(tmp_path: Path) -> None:
+    workspace = Workspace.create(tmp_path / "ws", seed=3)
+    with Importer(workspace) as importer:
+        importer.take([seen("inventory", "2026-03-01"), host("pc-1", "10.2.0.1")], Origin(), file="a", reader="test")
+        importer.finish()
+    found = foreshore("cycle", cwd=workspace.root)
+    assert found["treatments"] == dict.fromkeys(found["treatments"], 0)
+    assert foreshore("coverage", cwd=workspace.root)["assets"] == 1

@@ -121,7 +121,8 @@ def model_of(
     profiles = tuple(_profile(one, compiled, policy) for one in attackers)
     entries = np.unique(np.concatenate([np.zeros(0, np.int32), *(one.entries for one in profiles)]))
     hangs = steps.columns["shared"]
-    certain = (hangs < 0) | ~shared.epistemic[hangs]
+    certain = np.ones(len(hangs), np.bool_)
+    certain[hangs >= 0] = ~shared.epistemic[hangs[hangs >= 0]]
     return Model(
         graph=graph, profiles=profiles, entries=entries,
         targets=_int32(compiled.states.harm(np.arange(len(services)))), weights=weights_of(services, policy),

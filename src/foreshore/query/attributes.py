@@ -76,7 +76,8 @@ WITH {ranks}, told AS (
         max(observed_at) AS last_seen
     FROM weighed GROUP BY asset
 )
-SELECT others.asset, names.name, coalesce(names.called, []) AS called, others.* EXCLUDE (asset) FROM others LEFT JOIN names ON names.asset = others.asset
+SELECT others.asset, names.name, coalesce(names.called, []) AS called,
+    others.* EXCLUDE (asset) FROM others LEFT JOIN names ON names.asset = others.asset
 """
 
 

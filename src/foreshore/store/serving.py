@@ -60,7 +60,8 @@ def publish(
 
     `batches` stand in for the lake's tables of those names where given. `assets` are all assets that the
     cycle looked at, as it knew them (asset, name, kind, site, zone, owner, os, last_seen; see
-    `query.attributes`); without it, only those with assessments are served. The pointer moves only forward: a file made from an older version than the current one's is written but not made current.
+    `query.attributes`); without it, only those with assessments are served. The pointer moves only
+    forward: a file made from an older version than the current one's is written but not made current.
     Returns the file. Raises WorkspaceError when the disk refuses.
     """
     folder = lake.workspace.serving_dir

@@ -283,7 +283,7 @@ def test_a_later_collection_never_overrides_a_word_given_here(workspace: Workspa
 
 def test_what_another_finding_still_reports_is_not_dismissed(workspace: Workspace, dojo: tuple[Dojo, str]) -> None:
     held, server = dojo
-    same = {"vulnerability_ids": [{"vulnerability_id": "CVE-2099-0001"}]}
+    same: dict[str, Any] = {"vulnerability_ids": [{"vulnerability_id": "CVE-2099-0001"}]}
     held.tables["findings"] = [finding(1, false_p=True, active=False), finding(2, **same)]
     brought = gathered(workspace, server)
     assert brought.taken == 0
@@ -307,3 +307,18 @@ def test_the_command_takes_them_over(
     (told,) = json.loads(capsys.readouterr().out)
     assert (told["decisions"]["taken"], told["error"]) == (4, None)
     assert not (workspace.root / "collected" / "dojo" / collecting.MAIN).exists()
+
+
+def test_sources_in_which_nobody_decides_are_refused_before_anything_is_asked(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from foreshore.cli.main import main
+
+    text = '[sources.names]\nconnector = "dns"\ndomains = ["example.test"]\nresolver = "127.0.0.1:9"\n'
+    (workspace.root / "sources.toml").write_text(text, "utf-8")
+    monkeypatch.setattr("sys.argv", ["foreshore", "collect", "--decisions", "-w", str(workspace.root)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "no decisions to take over" in capsys.readouterr().err
+    assert not (workspace.root / "collected").exists()

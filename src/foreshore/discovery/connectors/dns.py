@@ -77,7 +77,7 @@ class DNS:
         for domain in self._domains():
             for server in self.transfer_from:
                 yield Planned("transfer", domain, server, "if port 53 of the server is approved")
-            count = len(self._listed(domain))
+            count = 1 + len(self.named(domain)) + (len(COMMON) if self.common else 0)
             yield Planned("lookup", domain, asked, f"{count} names, and those that the workspace knows below it")
             if self.certificates:
                 yield Planned("certificate", domain, "", f"of approved hosts, port {', '.join(self.tls_ports)}")
@@ -99,10 +99,9 @@ class DNS:
     def _domains(self) -> list[str]:
         return list(dict.fromkeys(one.rstrip(".").lower() for one in self.domains))
 
-    def _listed(self, domain: str) -> list[str]:
-        """The names to ask for whatever is known: the domain, those of the settings, common ones."""
-        own = [one.rstrip(".").lower() for one in self.names if below(one.rstrip(".").lower(), domain)]
-        return list(dict.fromkeys([domain, *own, *(f"{one}.{domain}" for one in COMMON if self.common)]))
+    def named(self, domain: str) -> list[str]:
+        """The names of the settings that lie in `domain`."""
+        return [found for one in self.names if below(found := one.rstrip(".").lower(), domain)]
 
 
 class _Domain:
@@ -122,7 +121,9 @@ class _Domain:
         self._lookup(f"{_NOBODY}.{self._domain}", "A")
         self._lookup(f"{_NOBODY}.{self._domain}", "AAAA")
         known = [one for one in self._desk.names(self._domain) if _DOMAIN.fullmatch(one)]
-        self._look_up_all([*self._transferred(), *self._settings._listed(self._domain), *known])
+        self._look_up_all([self._domain, *self._transferred(), *self._settings.named(self._domain), *known])
+        if self._settings.common:
+            self._look_up_all((f"{one}.{self._domain}" for one in COMMON), guessed=True)
         self._desk.note(f"{self._domain}: {sum(map(bool, self._addresses.values()))} names have an address")
         if self._settings.certificates:
             self._look_up_all(self._certified(list(self._addresses)))
@@ -145,20 +146,23 @@ class _Domain:
                 return [str(one[0]) for one in body["records"] if _DOMAIN.fullmatch(str(one[0]))]
         return []
 
-    def _look_up_all(self, names: Iterable[str]) -> None:
+    def _look_up_all(self, names: Iterable[str], guessed: bool = False) -> None:
         for name in dict.fromkeys(names):
             if name not in self._addresses and below(name, self._domain):
-                found = [row[3] for kind in _OF_NAME for row in self._lookup(name, kind) if row[2] == kind]
+                found = [
+                    row[3] for kind in _OF_NAME for row in self._lookup(name, kind, guessed=guessed) if row[2] == kind
+                ]
                 self._addresses[name] = [str(one) for one in found]
 
-    def _lookup(self, name: str, kind: str, first: bool = False) -> list[list[Any]]:
+    def _lookup(self, name: str, kind: str, first: bool = False, guessed: bool = False) -> list[list[Any]]:
         """The records of the answer. Silence ends the run at the first question only: later it may be the name's."""
         from foreshore.discovery.connectors._dns_asking import lookup
 
         def ask(_token: str) -> tuple[Any, str]:
             for left in (2, 1, 0):
                 try:
-                    return lookup(self._server, name, kind, self._settings.wait), ""
+                    found = lookup(self._server, name, kind, self._settings.wait)
+                    return found | ({"guessed": True} if guessed else {}), ""
                 except Busy as busy:
                     if first:
                         raise

@@ -42,13 +42,13 @@ def records(name: str, body: dict[str, Any], at: datetime | None) -> Iterator[Re
 
 
 def _own_key(found: Certificate) -> bool:
-    from cryptography.exceptions import InvalidSignature
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
     if found.issuer != found.subject:
         return False
     try:
         found.verify_directly_issued_by(found)
-    except (InvalidSignature, TypeError, ValueError):
+    except (InvalidSignature, UnsupportedAlgorithm, TypeError, ValueError):
         return False
     return True
 

@@ -20,8 +20,8 @@ Rows = list[list[Any]]
 class DnsCollection:
     """Reads names as assets, aliases of names that do not exist, and the certificates of approved hosts.
 
-    A name that only answers because its domain answers to every name is left out, unless the whole zone
-    lists it. The addresses of an alias that leaves our domains are another's and no identifiers of ours.
+    A common name that only answers because its domain answers to every name is left out. The addresses of
+    an alias that leaves our domains are another's and no identifiers of ours.
     """
 
     version: int = 1
@@ -57,6 +57,7 @@ class _Names:
         self.listed: set[str] = set()  # by a transfer
         self.asked: dict[str, None] = {}
         self.missing: set[str] = set()
+        self.guessed: set[str] = set()  # names that nothing but a list of common names told
         for answer in answers:
             self._take(answer)
 
@@ -73,6 +74,8 @@ class _Names:
             self.asked[name] = None
             if answer.about.get("type") == "SOA":
                 self.domains.add(name)
+            if body.get("guessed") is True:
+                self.guessed.add(name)
             if body.get("status") == "NXDOMAIN":
                 self.missing.add(name)
         for row in rows:
@@ -96,7 +99,7 @@ class _Names:
         for name in self.asked:
             if name.startswith(_NOBODY) or not (self.addresses(name) or (name, "CNAME") in self.records):
                 continue
-            if name in self.domains or name in self.listed or not self._like_any(name):
+            if name not in self.guessed or name in self.listed or not self._like_any(name):
                 yield name
 
     def _like_any(self, name: str) -> bool:
