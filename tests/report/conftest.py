@@ -12,7 +12,8 @@ import orjson
 import pyarrow as pa
 import pytest
 
-from foreshore import store
+from foreshore import policy, store
+from foreshore.query import attributes
 from foreshore.store import serving
 from foreshore.workspace import Workspace
 

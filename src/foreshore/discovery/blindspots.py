@@ -162,7 +162,10 @@ _SAID = {
         "Nobody has looked at {what} for more than {days} days",
         "a new scan; if they are gone, retire them where they were reported",
     ),
-    "no_edr": ("No endpoint protection is seen on {what}", "its sensor there, or the reason why not as a decision"),
+    "no_edr": (
+        "No endpoint protection is seen on {what}",
+        "its sensor there, or an export of the console that knows them",
+    ),
     "no_owner": ("Nobody owns {what}", "a team in scope.yaml that selects them, or an inventory export with owners"),
     "no_zone": ("What can reach {what} is a guess: no zone holds them", "their address ranges in scope.yaml"),
 }
