@@ -45,6 +45,11 @@ class PolicyStop(ForeshoreError):
 class BadReport(ForeshoreError):
     """A report cannot be read: unknown, empty, truncated, hostile or wrongly encoded."""
 
+    def sentence(self) -> str:
+        """One line of printable characters, whatever the report's own words in it were."""
+        shown = "".join(letter if letter.isprintable() else " " for letter in super().sentence())
+        return " ".join(shown.split())
+
 
 class BadScope(ForeshoreError):
     """`scope.yaml` is not valid; `where` names file and line."""
