@@ -73,7 +73,8 @@ def settle(lake: Lake, staging: Staging, rules: life.Rules, claims: Sequence[fac
         f"""FROM event_plain UNION ALL BY NAME SELECT e.* FROM event_folded e
         WHERE exposure IN (
             SELECT exposure FROM (SELECT exposure, {_DIGEST} AS content FROM event_folded GROUP BY exposure)
-            LEFT JOIN (SELECT exposure, {_DIGEST} AS held FROM event_old GROUP BY exposure) USING (exposure)
+            LEFT JOIN (SELECT exposure, {_DIGEST} AS held FROM event_old SEMI JOIN event_folded USING (exposure)
+                GROUP BY exposure) USING (exposure)
             WHERE content IS DISTINCT FROM held)""",
     )
     staging.make(

@@ -99,6 +99,8 @@ def _others(staging: Staging) -> dict[str, pa.Table]:
     of = "JOIN atom_of o USING (run, no) JOIN st_runs r USING (run)"
     listed = ", ".join(f"r.{name}" for name in tables.names("runs") if name not in ("known_at", "job"))
     number = keys.sql("'sighting'", "s.run::VARCHAR", "s.no::VARCHAR")
+    # Most reports tell of no ties; then nothing is joined.
+    none = "" if staging.value("SELECT count(*) FROM st_relations") else " LIMIT 0"
     end = "CASE WHEN {side}_kind = 'asset' THEN {letter}.atom::VARCHAR ELSE s.{side} END AS {side}"
     return {
         "runs": staging.rows(f"SELECT {listed} FROM st_runs r ORDER BY run"),
@@ -120,9 +122,9 @@ def _others(staging: Staging) -> dict[str, pa.Table]:
                 {end.format(side="target", letter="b")}, s.ports, s.protocol, s.allowed, s.position, s.note,
                     {at}
             FROM st_relations s JOIN st_runs r USING (run)
-            LEFT JOIN atom_of a ON s.source_kind = 'asset' AND a.run = s.run AND a.no::VARCHAR = s.source
-            LEFT JOIN atom_of b ON s.target_kind = 'asset' AND b.run = s.run AND b.no::VARCHAR = s.target
-            ORDER BY s.run, s.position"""
+            LEFT JOIN atom_of a ON s.source_kind = 'asset' AND a.run = s.run AND a.no = try_cast(s.source AS INTEGER)
+            LEFT JOIN atom_of b ON s.target_kind = 'asset' AND b.run = s.run AND b.no = try_cast(s.target AS INTEGER)
+            ORDER BY s.run, s.position{none}"""
         ),
     }
 
