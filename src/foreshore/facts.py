@@ -22,6 +22,9 @@ AssetKind = Literal[
     "host", "device", "image", "cloud_resource", "web_application", "repository", "code_component",
     "identity", "data_store", "saas", "ot_device", "supplier_service",
 ]  # fmt: skip
+# Kinds that a scanner can look at, and those among them that have a place in the network.
+SCANNED = ("host", "device", "image", "web_application", "repository", "cloud_resource", "ot_device")
+ADDRESSED = ("host", "device", "ot_device")
 ExposureKind = Literal["vulnerability", "misconfiguration", "secret", "code", "identity", "end_of_life", "observation"]
 PlaceKind = Literal["component", "port", "resource", "web", "code", "none"]
 Proof = Literal["unknown", "banner", "version", "package", "configuration", "probe", "confirmed"]

@@ -10,7 +10,8 @@ from __future__ import annotations
 import ipaddress
 import socket
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -118,6 +119,14 @@ class Door:
                 here = found
         raise DownloadFailed(f"it redirects more than {self.redirects} times", where=url)
 
+    @contextmanager
+    def line(self) -> Iterator[Line]:
+        """Yield a line that is open, with one pool of connections, until the end of the block."""
+        import httpx
+
+        with httpx.Client(trust_env=False, follow_redirects=False, verify=True) as client:
+            yield Line(self, client)
+
     def pin(self, host: str, port: int) -> str:
         """Return the first address of `host`, after checking all of them.
 
@@ -144,58 +153,96 @@ class Door:
         target: BinaryIO | None,
         deadline: float,
     ) -> Answer | httpx.URL:
+        where = str(url)
+        sent = {**headers, "host": url.netloc.decode("ascii")}
+        with self._asked(client, "GET", url, sent, where=where, deadline=deadline) as answer:
+            if answer.status_code in _REDIRECTS and "location" in answer.headers:
+                return _parsed(str(url.join(answer.headers["location"])))
+            if answer.status_code != 304 and not 200 <= answer.status_code < 300:
+                raise DownloadFailed(f"the server answers {answer.status_code} {answer.reason_phrase}", where=where)
+            return self._taken(answer, where, target, deadline)
+
+    @contextmanager
+    def _asked(
+        self,
+        client: httpx.Client,
+        method: str,
+        url: httpx.URL,
+        headers: Mapping[str, str],
+        *,
+        body: bytes | None = None,
+        where: str,
+        deadline: float,
+    ) -> Iterator[httpx.Response]:
+        """Yield the answer to one request to the pinned address, its body not yet read; `where` is for errors."""
         import httpx
 
         address = self.pin(url.host, url.port or (443 if url.scheme == "https" else 80))
         left = deadline - time.monotonic()
         request = client.build_request(
-            "GET",
-            url.copy_with(host=address),
-            headers={**headers, "host": url.netloc.decode("ascii")},
-            timeout=httpx.Timeout(max(0.05, min(left, 60.0))),
-            extensions={"sni_hostname": url.host},
-        )
+            method, url.copy_with(host=address), headers=headers, content=body,
+            timeout=httpx.Timeout(max(0.05, min(left, 60.0))), extensions={"sni_hostname": url.host},
+        )  # fmt: skip
         try:
             answer = client.send(request, stream=True)
             try:
-                if answer.status_code in _REDIRECTS and "location" in answer.headers:
-                    return _parsed(str(url.join(answer.headers["location"])))
-                return self._answer(answer, url, target, deadline)
+                yield answer
             finally:
                 answer.close()
         except httpx.TimeoutException as error:
-            raise self._slow(str(url)) from error
+            raise self._slow(where) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise DownloadFailed(
-                f"no answer ({error or type(error).__name__})",
-                where=str(url),
-                hint="check the network and try again",
+                f"no answer ({str(error) or type(error).__name__})", where=where, hint="check the network and try again"
             ) from error
 
-    def _answer(self, answer: httpx.Response, url: httpx.URL, target: BinaryIO | None, deadline: float) -> Answer:
+    def _taken(self, answer: httpx.Response, where: str, target: BinaryIO | None, deadline: float) -> Answer:
+        """Read the body within the limits of the door; into `target` where one is given."""
         headers = {name.lower(): value for name, value in answer.headers.items()}
         if answer.status_code == 304:
-            return Answer(304, headers, b"", str(url))
-        if not 200 <= answer.status_code < 300:
-            raise DownloadFailed(f"the server answers {answer.status_code} {answer.reason_phrase}", where=str(url))
+            return Answer(304, headers, b"", where)
         announced = headers.get("content-length", "")
         if announced.isdigit() and int(announced) > self.most:
-            raise self._large(str(url))
+            raise self._large(where)
         kept, size = bytearray(), 0
         for block in answer.iter_bytes():
             size += len(block)
             if size > self.most:
-                raise self._large(str(url))
+                raise self._large(where)
             if time.monotonic() > deadline:
-                raise self._slow(str(url))
+                raise self._slow(where)
             target.write(block) if target is not None else kept.extend(block)
-        return Answer(answer.status_code, headers, bytes(kept), str(url), size)
+        return Answer(answer.status_code, headers, bytes(kept), where, size)
 
     def _large(self, url: str) -> DownloadFailed:
         return DownloadFailed(f"it is larger than the limit of {self.most} bytes", where=url)
 
     def _slow(self, url: str) -> DownloadFailed:
         return DownloadFailed(f"it took longer than {self.seconds:g} seconds", where=url, hint="try again later")
+
+
+@dataclass(frozen=True)
+class Line:
+    """An open line through a door: any method, the answer of any status, and never a redirect.
+
+    A request that carries a signature or a token must not be sent on to whoever the answer names.
+    """
+
+    door: Door
+    client: httpx.Client
+
+    def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
+        """Ask once; the host header is the given one (it may be signed), else that of `url`.
+
+        Raises UsageError for what is no web address, Refused for a forbidden one, DownloadFailed where no
+        answer came; these show the address without its query, which may hold what should not be shown.
+        """
+        parsed = _parsed(url)
+        given = {name.lower(): value for name, value in headers.items()}
+        sent = {"host": parsed.netloc.decode("ascii"), **given}
+        where, deadline = url.split("?")[0], time.monotonic() + self.door.seconds
+        with self.door._asked(self.client, method, parsed, sent, body=body, where=where, deadline=deadline) as answer:
+            return self.door._taken(answer, where, None, deadline)
 
 
 _SECRETS = ("authorization", "cookie", "x-api-key", "apikey")

@@ -22,7 +22,10 @@ _QUEUE = """
         greatest(coalesce(l.canonical, c.left_asset), coalesce(g.canonical, c.right_asset)) as right_asset
     from asset_conflicts c join runs r on r.run = c.run
     left join asset_now l on l.asset = c.left_asset left join asset_now g on g.asset = c.right_asset
-    where coalesce(l.canonical, c.left_asset) <> coalesce(g.canonical, c.right_asset)
+    where coalesce(l.canonical, c.left_asset) <> coalesce(g.canonical, c.right_asset) and not exists (
+        select 1 from said s left join asset_now a on a.asset = s.l left join asset_now b on b.asset = s.r
+        where [coalesce(a.canonical, s.l), coalesce(b.canonical, s.r)].list_sort()
+            = [coalesce(l.canonical, c.left_asset), coalesce(g.canonical, c.right_asset)].list_sort())
     group by all order by since, left_asset, right_asset, c.kind, c.value
 """
 _TOLD = """
@@ -77,13 +80,13 @@ _MARKED = """
 
 def queue(workspace: Workspace) -> list[dict[str, Any]]:
     """Return the refused joins that nobody answered: both assets with their names, what they share, and why not."""
+    import pyarrow as pa
+
+    words = reviews(workspace)
+    ends = {"l": [one.left for one in words], "r": [one.right for one in words]}
+    said = pa.table({name: pa.array(ids, pa.int64()) for name, ids in ends.items()})
     with open_lake(workspace, read_only=True) as lake:
-        answered = _answered(lake, reviews(workspace))
-        rows = [
-            row
-            for row in lake.sql(_QUEUE).to_pylist()
-            if frozenset((row["left_asset"], row["right_asset"])) not in answered
-        ]
+        rows = lake.sql(_QUEUE, said=said).to_pylist()
         names = _names(lake, [row[end] for row in rows for end in ("left_asset", "right_asset")])
     return [
         {
@@ -92,11 +95,6 @@ def queue(workspace: Workspace) -> list[dict[str, Any]]:
         }
         for row in rows
     ]  # fmt: skip
-
-
-def _answered(lake: Lake, said: list[facts.AssetReview]) -> set[frozenset[int]]:
-    """The pairs of assets, as they stand now, between which a person has spoken."""
-    return {frozenset(_canonical(lake, part) for part in (one.left, one.right)) for one in said}
 
 
 def _names(lake: Lake, assets: list[int]) -> dict[int, dict[str, Any]]:

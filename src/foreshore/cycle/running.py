@@ -76,7 +76,8 @@ def snapshot_of(lake: Lake, cycle: int, as_of: datetime, seed: int, read: Inputs
 
 def _known(assessed: stage.Assessed) -> blindspots.Known:
     context = assessed.modelled.context
-    return blindspots.Known(context.assets, context.members, context.owners, context.services)
+    critical = assessed.risk.model.critical.nonzero()[0].tolist()
+    return blindspots.Known(context.assets, context.members, context.owners, critical)
 
 
 def _naive(moment: datetime | None) -> datetime:

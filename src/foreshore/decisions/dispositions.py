@@ -41,32 +41,39 @@ def decide(
         before = _latest(alias, chosen)
         if word == checks.WITHDRAWN:
             _refuse_if_nothing_to_withdraw(alias, before, chosen)
+        said = {
+            "disposition": word, "because": told, "author": who, "decided_at": moment, "until": last_day,
+            "like_this": like_this,
+        }  # fmt: skip
         rows = [
             Disposition(
-                exposure=exposure,
-                disposition=word,
-                because=told,
-                author=who,
-                decided_at=moment,
-                until=last_day,
-                like_this=like_this,
-                evidence=dict(evidence.get(exposure, {})),
-                supersedes_id=before.get(exposure),
+                exposure=one, evidence=dict(evidence.get(one, {})), supersedes_id=before.get(one), **said
             )
-            for exposure in chosen
-        ]
-        link = audit.record(
-            alias,
-            what="withdraw" if word == checks.WITHDRAWN else "decide",
-            author=who,
-            at=datetime.now(UTC),
-            detail={"disposition": word, "because": told, "exposures": len(rows), "like_this": like_this},
-            rows={"dispositions": list(rows)},
-        )
-        for row in rows:
-            row.audit = link
-        Disposition.objects.using(alias).bulk_create(rows, batch_size=_CHUNK)
-        return [_entry(row) for row in rows]
+            for one in chosen
+        ]  # fmt: skip
+        return _taken_down(alias, rows, said)
+
+
+def _taken_down(alias: str, rows: list[Disposition], said: Mapping[str, Any]) -> list[Entry]:
+    """Save `rows` with their link in the audit chain, and return them as entries."""
+    word = said["disposition"]
+    link = audit.record(
+        alias,
+        what="withdraw" if word == checks.WITHDRAWN else "decide",
+        author=said["author"],
+        at=datetime.now(UTC),
+        detail={
+            "disposition": word,
+            "because": said["because"],
+            "exposures": len(rows),
+            "like_this": said["like_this"],
+        },
+        rows={"dispositions": list(rows)},
+    )
+    for row in rows:
+        row.audit = link
+    Disposition.objects.using(alias).bulk_create(rows, batch_size=_CHUNK)
+    return [_entry(row) for row in rows]
 
 
 def _moment(at: datetime | None) -> datetime:

@@ -17,36 +17,33 @@ from foreshore import facts
 if TYPE_CHECKING:
     import pyarrow as pa
 
-CRITICAL_TIER = 4
 EXAMPLES = 5
-SCANNED = ("host", "device", "image", "web_application", "repository", "cloud_resource", "ot_device")
-ADDRESSED = ("host", "device", "ot_device")
 
 
 class Known(NamedTuple):
     """What the cycle worked out of the assets, as Arrow tables; see `prioritization.context`.
 
-    `assets`: asset, name, kind, site, zone, owner. `members`: number (place in `services`), asset.
-    `owners`: asset, team.
+    `assets`: asset, name, kind, site, zone, owner. `members`: number of the service, asset. `owners`: asset,
+    team. `critical`: the numbers of the services that are critical.
     """
 
     assets: pa.Table
     members: pa.Table
     owners: pa.Table
-    services: Sequence[facts.Service]
+    critical: Sequence[int]
 
 
 def find(snapshot: facts.Snapshot, known: Known) -> facts.Batches:
     """Return the rows of `blind_spots` (one a statement, in order of what they hide) and `blind_assets`."""
     days = int(snapshot.policy.number("proof.veto.stale_days").value)
     words = {"moment": f"TIMESTAMP '{snapshot.as_of:%Y-%m-%d %H:%M:%S.%f}'", "days": days, "examples": EXAMPLES,
-             "scanned": _listed(SCANNED), "addressed": _listed(ADDRESSED)}  # fmt: skip
+             "scanned": _listed(facts.SCANNED), "addressed": _listed(facts.ADDRESSED)}  # fmt: skip
 
     def ask(query: str, **tables: pa.Table) -> pa.Table:
         return snapshot.sql(query.format(**words), **tables)
 
     placed = ask(
-        _ASSETS, given=known.assets, members=known.members, owners=known.owners, critical=_critical(known.services)
+        _ASSETS, given=known.assets, members=known.members, owners=known.owners, critical=_numbers(known.critical)
     )
     edr = ask(_EDR)
     hidden = ask(_HIDDEN, placed=placed, looks=ask(_LOOKS), edr=edr)
@@ -65,10 +62,9 @@ def _listed(words: Sequence[str]) -> str:
     return ", ".join(f"'{word}'" for word in words)
 
 
-def _critical(services: Sequence[facts.Service]) -> pa.Table:
+def _numbers(numbers: Sequence[int]) -> pa.Table:
     import pyarrow as pa
 
-    numbers = [number for number, one in enumerate(services) if one.foundation or one.tier >= CRITICAL_TIER]
     return pa.table({"number": pa.array(numbers, pa.int64())})
 
 

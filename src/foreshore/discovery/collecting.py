@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from foreshore.discovery.connectors._asking import Busy, Pace, telephone
+from foreshore.discovery.connectors._asking import Busy, Pace
 from foreshore.discovery.connectors._collection import Collection, Key, Line, Tail, answers
 from foreshore.discovery.connectors._desk import Desk, Leave, NoLeave, Planned
 from foreshore.discovery.connectors._sources import FILE, Source, connectors, load
@@ -91,7 +91,7 @@ def collect(
     note = on_note or (lambda _text: None)
     folder = _folder(workspace, source)
     door = Door(allowed=source.allow, seconds=source.seconds, most=256 << 20)
-    with telephone(door) as phone, Collection(folder / MAIN, source.kind, source.name) as collection:
+    with door.line() as phone, Collection(folder / MAIN, source.kind, source.name) as collection:
         if collection.resumed and not collection.complete:
             note(f"{source.name}: going on with the collection of {collection.head.collected_at}")
         if not collection.complete:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from foreshore import keys
+from foreshore import facts, keys
 from foreshore.errors import UsageError
 from foreshore.store import serving
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
     from foreshore.workspace import Workspace
 
-_SCANNED = "kind in ('host', 'device', 'image', 'web_application', 'repository', 'cloud_resource', 'ot_device')"
+_SCANNED = f"kind in {facts.SCANNED}"
 # Kind of a hidden asset -> what is counted in words, and the assets to which the question applies.
 STATED = {
     "no_scanner": ("looked at by a scanner, ever", _SCANNED),
     "not_lately": ("looked at lately", _SCANNED),
     "no_edr": ("with endpoint protection seen", "kind = 'host'"),
     "no_owner": ("with an owner", "kind <> 'identity'"),
-    "no_zone": ("in a zone of the network", "kind in ('host', 'device', 'ot_device')"),
+    "no_zone": ("in a zone of the network", f"kind in {facts.ADDRESSED}"),
 }
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foreshore.discovery.connectors._asking import LONGEST_WAIT, Busy, Pace, patiently, retry_after, telephone
+from foreshore.discovery.connectors._asking import LONGEST_WAIT, Busy, Pace, patiently, retry_after
 from foreshore.errors import Refused, UsageError
 from foreshore.http import Door, DownloadFailed
 
@@ -138,41 +138,41 @@ ALLOWED = Door(allowed=("127.0.0.1",), most=1000, seconds=20)
 
 
 def test_any_method_and_any_status_come_through() -> None:
-    with serving() as (url, seen), telephone(ALLOWED) as phone:
+    with serving() as (url, seen), ALLOWED.line() as phone:
         answer = phone.send("POST", f"{url}/busy", {"Host": "sqs.example.com", "X-A": "b"}, b"body")
     assert (answer.status, answer.body, answer.headers["retry-after"]) == (429, b"hello", "3")
     assert seen == [("POST", "/busy", b"body", "sqs.example.com")]
 
 
 def test_redirects_are_not_followed() -> None:
-    with serving() as (url, seen), telephone(ALLOWED) as phone:
+    with serving() as (url, seen), ALLOWED.line() as phone:
         assert phone.send("GET", f"{url}/moved", {}).status == 302
     assert [one[1] for one in seen] == ["/moved"]
 
 
 def test_an_answer_that_is_too_large_is_refused() -> None:
-    with serving() as (url, _seen), telephone(ALLOWED) as phone, pytest.raises(DownloadFailed) as caught:
+    with serving() as (url, _seen), ALLOWED.line() as phone, pytest.raises(DownloadFailed) as caught:
         phone.send("GET", f"{url}/large?token=not-a-real-secret", {})
     assert "larger" in caught.value.sentence()
     assert "not-a-real-secret" not in caught.value.sentence()
 
 
 def test_what_is_not_allowed_is_not_asked() -> None:
-    with serving() as (url, seen), telephone(Door()) as phone, pytest.raises(Refused, match="loopback"):
+    with serving() as (url, seen), Door().line() as phone, pytest.raises(Refused, match="loopback"):
         phone.send("POST", url, {}, b"body")
     assert not seen
 
 
 @pytest.mark.parametrize("url", ["ftp://example.com/", "http://user:word@example.com/", "http://"])
 def test_what_is_no_web_address_is_refused(url: str) -> None:
-    with telephone(ALLOWED) as phone, pytest.raises(UsageError):
+    with ALLOWED.line() as phone, pytest.raises(UsageError):
         phone.send("GET", url, {})
 
 
 def test_no_answer_is_a_clear_error() -> None:
     with serving() as (url, _seen):
         pass
-    with telephone(ALLOWED) as phone, pytest.raises(DownloadFailed) as caught:
+    with ALLOWED.line() as phone, pytest.raises(DownloadFailed) as caught:
         phone.send("GET", f"{url}/path?token=not-a-real-secret", {})
     assert caught.value.hint
     assert "not-a-real-secret" not in caught.value.sentence()

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foreshore.discovery.connectors import kubernetes as connector
-from foreshore.discovery.connectors._asking import Pace, telephone
+from foreshore.discovery.connectors._asking import Pace
 from foreshore.discovery.connectors._collection import Collection
 from foreshore.discovery.connectors._desk import Desk
 from foreshore.discovery.readers import kubernetes
@@ -326,7 +326,7 @@ def serving(cluster: Cluster) -> Iterator[str]:
 
 def collected(cluster: Cluster, path: Path, **settings: Any) -> list[Record]:
     """Collect from `cluster` into `path`, and read what was collected."""
-    with serving(cluster) as address, telephone(Door(allowed=("127.0.0.0/8",), seconds=20)) as phone:
+    with serving(cluster) as address, Door(allowed=("127.0.0.0/8",), seconds=20).line() as phone:
         asking = replace(connector.PLUGIN, server=address, page_size=3, **settings)
         asking.check()
         with Collection(path, "kubernetes", "test") as collection:

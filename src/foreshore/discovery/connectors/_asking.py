@@ -1,26 +1,15 @@
-"""How connectors ask: through the door, at a steady pace, patiently when the other side is busy.
-
-Addresses are checked and pinned by `http.Door`; redirects are never followed, because a request that
-carries a signature or a token must not be sent on to whoever the answer names.
-"""
+"""How connectors ask: at a steady pace, and patiently when the other side is busy; the asking itself is `http.Line`."""
 
 from __future__ import annotations
 
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, TypeVar
-
-from foreshore.errors import UsageError
-from foreshore.http import Answer, Door, DownloadFailed
-
-if TYPE_CHECKING:
-    import httpx
+from typing import TypeVar
 
 Kind = TypeVar("Kind")
 LONGEST_WAIT = 120.0  # seconds; a source that wants more is asked again at the next run
@@ -87,76 +76,3 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
         return 0.0
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
-
-
-@dataclass(frozen=True)
-class Telephone:
-    """Sends any request through `door` and returns the answer of any status, its body bounded.
-
-    One connection pool for as long as it is open; use as a context manager.
-    """
-
-    door: Door
-    client: httpx.Client
-
-    def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
-        """Ask once. Raises Refused for a forbidden address, DownloadFailed where no answer came."""
-        import httpx
-
-        parsed = _parsed(url)
-        address = self.door.pin(parsed.host, parsed.port or (443 if parsed.scheme == "https" else 80))
-        deadline = time.monotonic() + self.door.seconds
-        sent = {name: value for name, value in headers.items() if name.lower() != "host"}
-        host = next((value for name, value in headers.items() if name.lower() == "host"), parsed.netloc.decode("ascii"))
-        request = self.client.build_request(
-            method, parsed.copy_with(host=address), headers={**sent, "host": host}, content=body,
-            timeout=httpx.Timeout(max(0.05, min(self.door.seconds, 60.0))), extensions={"sni_hostname": parsed.host},
-        )  # fmt: skip
-        try:
-            answer = self.client.send(request, stream=True)
-            try:
-                return self._taken(answer, url, deadline)
-            finally:
-                answer.close()
-        except httpx.HTTPError as error:
-            why = str(error) or type(error).__name__
-            raise DownloadFailed(f"no answer ({why})", where=_shown(url), hint="check the network") from error
-
-    def _taken(self, answer: httpx.Response, url: str, deadline: float) -> Answer:
-        kept = bytearray()
-        for block in answer.iter_bytes():
-            kept.extend(block)
-            if len(kept) > self.door.most:
-                raise DownloadFailed(f"it is larger than the limit of {self.door.most} bytes", where=_shown(url))
-            if time.monotonic() > deadline:
-                raise DownloadFailed(f"it took longer than {self.door.seconds:g} seconds", where=_shown(url))
-        headers = {name.lower(): value for name, value in answer.headers.items()}
-        return Answer(answer.status_code, headers, bytes(kept), url, len(kept))
-
-
-@contextmanager
-def telephone(door: Door) -> Iterator[Telephone]:
-    """A Telephone that is hung up at the end."""
-    import httpx
-
-    with httpx.Client(trust_env=False, follow_redirects=False, verify=True) as client:
-        yield Telephone(door, client)
-
-
-def _parsed(url: str) -> httpx.URL:
-    import httpx
-
-    try:
-        found = httpx.URL(url)
-    except (httpx.InvalidURL, UnicodeError) as error:
-        raise UsageError(f"this is not a web address ({error})", where=url[:200]) from error
-    if found.scheme not in ("http", "https") or not found.host:
-        raise UsageError("only http and https addresses can be asked", where=url[:200])
-    if found.userinfo:
-        raise UsageError("a web address must not carry a password", where=found.host)
-    return found
-
-
-def _shown(url: str) -> str:
-    """The address without its query, which may hold what should not be shown."""
-    return url.split("?")[0]

@@ -11,10 +11,10 @@ from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 from botocore.exceptions import BotoCoreError, ClientError
 
-from foreshore.discovery.connectors._asking import Busy, Telephone, retry_after
+from foreshore.discovery.connectors._asking import Busy, retry_after
 from foreshore.discovery.connectors._collection import NotAllowed, StaleToken
 from foreshore.errors import ForeshoreError, UsageError
-from foreshore.http import DownloadFailed
+from foreshore.http import DownloadFailed, Line
 
 BUSY = frozenset({
     "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException",
@@ -49,7 +49,7 @@ class _Raw:
 class _Sending:
     """What botocore calls its HTTP session, sending through the door."""
 
-    def __init__(self, phone: Telephone) -> None:
+    def __init__(self, phone: Line) -> None:
         self._phone = phone
 
     def send(self, request: Any) -> AWSResponse:
@@ -67,13 +67,13 @@ class _Sending:
         return AWSResponse(request.url, found.status, kept, _Raw(found.body))
 
     def close(self) -> None:
-        """The pool belongs to the telephone."""
+        """The pool belongs to the line."""
 
 
 class Session(botocore.session.Session):
     """A session whose clients, those that fetch credentials too, ask through `phone`, once each, and never retry."""
 
-    def __init__(self, phone: Telephone, region: str, profile: str = "", endpoint: str = "") -> None:
+    def __init__(self, phone: Line, region: str, profile: str = "", endpoint: str = "") -> None:
         super().__init__(profile=profile or None)
         self.set_config_variable("region", region)  # for clients that name none, such as those for credentials
         self._region = region

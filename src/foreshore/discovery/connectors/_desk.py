@@ -8,9 +8,10 @@ from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
-from foreshore.discovery.connectors._asking import Pace, Telephone, patiently
+from foreshore.discovery.connectors._asking import Pace, patiently
 from foreshore.discovery.connectors._collection import Ask, Collection, Scope
 from foreshore.errors import Refused
+from foreshore.http import Line
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -56,7 +57,7 @@ class Desk:
     """
 
     collection: Collection
-    phone: Telephone
+    phone: Line
     pace: Pace
     tries: int
     note: Callable[[str], None]

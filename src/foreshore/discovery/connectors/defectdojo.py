@@ -12,11 +12,11 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from foreshore.discovery.connectors._asking import Busy, Telephone, retry_after
+from foreshore.discovery.connectors._asking import Busy, retry_after
 from foreshore.discovery.connectors._collection import NotAllowed
 from foreshore.discovery.connectors._desk import Desk, Planned
 from foreshore.errors import UsageError
-from foreshore.http import DownloadFailed
+from foreshore.http import DownloadFailed, Line
 
 # Findings name their test, engagement and product, so that these need no calls of their own.
 _NAMED = {"related_fields": "true", "prefetch": "endpoints"}
@@ -108,7 +108,7 @@ class DefectDojo:
         return found.strip()
 
     def _asking(
-        self, phone: Telephone, call: str, query: Mapping[str, str], headers: Mapping[str, str]
+        self, phone: Line, call: str, query: Mapping[str, str], headers: Mapping[str, str]
     ) -> Callable[[str], tuple[Any, str]]:
         url = f"{self.server.rstrip('/')}/api/v2/{call}/"
 

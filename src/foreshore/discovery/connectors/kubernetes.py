@@ -12,11 +12,11 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from foreshore.discovery.connectors._asking import Busy, Telephone, retry_after
+from foreshore.discovery.connectors._asking import Busy, retry_after
 from foreshore.discovery.connectors._collection import NotAllowed, StaleToken
 from foreshore.discovery.connectors._desk import Desk, Planned
 from foreshore.errors import UsageError
-from foreshore.http import DownloadFailed
+from foreshore.http import DownloadFailed, Line
 
 # (resource, its group's path, whether it lives in namespaces). Secrets and config maps are never asked for.
 RESOURCES = (
@@ -99,7 +99,7 @@ class Kubernetes:
             raise UsageError("there is no credential", where=place, hint="set what bearer_from names")
         return {"authorization": f"Bearer {found.strip()}"}
 
-    def _asking(self, phone: Telephone, url: str, headers: Mapping[str, str]) -> Callable[[str], tuple[Any, str]]:
+    def _asking(self, phone: Line, url: str, headers: Mapping[str, str]) -> Callable[[str], tuple[Any, str]]:
         def ask(token: str) -> tuple[Any, str]:
             query = {"limit": str(self.page_size)} | ({"continue": token} if token else {})
             try:

@@ -108,31 +108,12 @@ def _ocsf(resource: CloudResource, name: str, passed: bool, when: datetime) -> d
             "types": ["Software and Configuration Checks"],
             "uid": _identifier(resource, name),
         },
-        "resources": [
-            {
-                "cloud_partition": "aws",
-                "region": resource.region,
-                "data": {"details": "", "metadata": {"arn": resource.arn, "name": resource.name,
-                                                     "region": resource.region}},
-                "group": {"name": check.service},
-                "labels": [tag.replace("=", ":") for tag in resource.tags],
-                "name": resource.name,
-                "type": _TYPES[resource.kind],
-                "uid": resource.arn,
-            }
-        ],
+        "resources": [_resource(resource, check)],
         "category_name": "Findings",
         "category_uid": 2,
         "class_name": "Detection Finding",
         "class_uid": 2004,
-        "cloud": {
-            "account": {
-                "name": "", "type": "AWS Account", "type_id": 10, "uid": resource.account, "labels": [],
-            },
-            "org": {"name": "", "uid": ""},
-            "provider": "aws",
-            "region": resource.region,
-        },
+        "cloud": _cloud(resource),
         "remediation": {"desc": check.remedy, "references": []},
         "risk_details": check.fails.capitalize() + ".",
         "time": stamp,
@@ -140,6 +121,20 @@ def _ocsf(resource: CloudResource, name: str, passed: bool, when: datetime) -> d
         "type_uid": 200401,
         "type_name": "Detection Finding: Create",
     }  # fmt: skip
+
+
+def _resource(resource: CloudResource, check: Check) -> dict[str, object]:
+    metadata = {"arn": resource.arn, "name": resource.name, "region": resource.region}
+    return {
+        "cloud_partition": "aws", "region": resource.region, "data": {"details": "", "metadata": metadata},
+        "group": {"name": check.service}, "labels": [tag.replace("=", ":") for tag in resource.tags],
+        "name": resource.name, "type": _TYPES[resource.kind], "uid": resource.arn,
+    }  # fmt: skip
+
+
+def _cloud(resource: CloudResource) -> dict[str, object]:
+    account = {"name": "", "type": "AWS Account", "type_id": 10, "uid": resource.account, "labels": []}
+    return {"account": account, "org": {"name": "", "uid": ""}, "provider": "aws", "region": resource.region}
 
 
 def write_csv(path: Path, resources: Iterable[CloudResource], when: datetime) -> tuple[int, int]:
