@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from benchmarks import reports
+from benchmarks import intelligence, reports, scale
 from benchmarks.measuring import clock, command, size_of
 
 FORMATS = ("nessus", "zap", "trivy", "nuclei", "sarif", "generic_json", "generic", "semgrep", "snyk", "asff", "wiz")
@@ -127,6 +127,32 @@ def cli_list(kind: str, size: int, work: Path) -> dict[str, Any]:
     return {"findings": size, **command("exposures", "--top", "20", "--json", cwd=work / "ws")}
 
 
+def intel_impact(kind: str, size: int, work: Path) -> dict[str, Any]:
+    """What one news item means, as a cold process: a weakness that is nearly everywhere is added to KEV."""
+    from contextlib import closing
+
+    from foreshore.intel import update
+    from foreshore.store import serving
+    from foreshore.workspace import Workspace
+
+    workspace = Workspace.open(work / "ws")
+    with closing(serving.connect(workspace)) as connection:
+        found = connection.execute(
+            "select weakness, count(*) from exposures where weakness like 'CVE-%' and kev is not true "
+            "group by 1 order by 2 desc, 1 limit 1"
+        ).fetchone()
+    name, exposures = found or ("", 0)
+    news = work / "news.csv"
+    news.write_text(
+        "weakness,kind,value,text,source,model,observed_at\n"
+        f"*,feed:kev,,,kev,,2026-11-20T00:00:00\n{name},kev,1,,cisa-kev,,2026-11-20\n",
+        encoding="utf-8",
+    )
+    update.update(workspace, sources=[news])
+    spent = command("intel", "impact", name, "--json", cwd=work / "ws")
+    return {"findings": size, "weakness": name, "exposures": exposures, **spent}
+
+
 def graph(kind: str, size: int, work: Path) -> dict[str, Any]:
     """Simulation, contributions and best paths on a made-up graph of `size` states."""
     script = Path(__file__).with_name("bench_graph.py")
@@ -136,4 +162,6 @@ def graph(kind: str, size: int, work: Path) -> dict[str, Any]:
     return {**found, **found["simulate"]}
 
 
-CASES = {one.__name__: one for one in (prepare, read, taken, again, same, cycle, cli_help, cli_list, graph)}
+_INTEL = (intelligence.intel_load, intelligence.epss_daily)
+_OWN = (prepare, read, taken, again, same, cycle, cli_help, cli_list, intel_impact, graph)
+CASES = {one.__name__: one for one in (*_OWN, scale.filled, scale.million, scale.huge_list, scale.year, *_INTEL)}

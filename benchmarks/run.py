@@ -1,7 +1,8 @@
 """Measure what the design names as targets, write JSON, and print each figure beside its target.
 
 `python -m benchmarks.run [NAME…] [--size N …]`: names are beginnings of cases (`read`, `import nessus`, `cycle`,
-`help`, `list`, `graph`); `--size` is how many findings are imported (default 100,000 and 1,000,000). Every
+`help`, `list`, `intel`, `graph`); `--size` is how many findings are imported (default 100,000 and 1,000,000). `huge` (ten million
+exposures) and `year` (a year of daily scans) run only when they are named. Every
 measurement runs in a process of its own. Rates are per CPU second, so that a busy machine changes them little.
 """
 
@@ -16,13 +17,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cases
+from benchmarks import cases, scale
 from benchmarks.measuring import in_child, say
 from benchmarks.targets import targets_of
 
 RESULTS = Path(__file__).parent / "results"
 READ = 50_000
 TRIVY_MOST = 200_000  # its report is read as a whole
+LONG = ("huge", "year")  # only by name: the first takes most of an hour, and much memory
 GRAPHS = (10_000, 100_000, 1_000_000)
 Plan = list[tuple[str, str, str, int]]  # shown name, case, kind, size
 
@@ -41,7 +43,15 @@ def plan(sizes: list[int]) -> dict[str, Plan]:
                 (f"same {kind} {size}", "same", kind, size),
                 (f"cycle {kind} {size}", "cycle", kind, size),
                 (f"list {kind} {size}", "cli_list", kind, size),
+                (f"intel_impact {kind} {size}", "intel_impact", kind, size),
             ]
+    groups["huge"] = [
+        ("huge filled", "filled", "huge", 10 * scale.MILLION),
+        ("huge million", "million", "huge", 10 * scale.MILLION),
+        ("huge list", "huge_list", "huge", 10 * scale.MILLION),
+    ]
+    groups["year"] = [("year", "year", "year", 10_000)]
+    groups["intel"] = [("intel load", "intel_load", "intel", 0), ("intel epss daily", "epss_daily", "intel", 0)]
     groups["graph"] = [(f"graph {size}", "graph", "graph", size) for size in GRAPHS]
     return groups
 
@@ -51,7 +61,7 @@ def wanted(groups: dict[str, Plan], names: list[str]) -> dict[str, Plan]:
     found = {}
     for group, steps in groups.items():
         named = [place for place, step in enumerate(steps) if any(step[0].startswith(name) for name in names)]
-        if not names:
+        if not names and group not in LONG:
             found[group] = steps
         elif named:
             alone = steps[0][1] in ("read", "graph", "cli_help")
@@ -66,7 +76,7 @@ def measure(groups: dict[str, Plan]) -> dict[str, dict[str, Any]]:
         work = Path(tempfile.mkdtemp(prefix="foreshore-bench-"))
         try:
             kind, size = ("read", READ) if group == "read" else steps[0][2:]
-            if kind not in ("help", "graph"):
+            if kind not in ("help", "graph", "intel", *LONG):
                 in_child("prepare", kind, str(size), str(work))
             for name, case, kind, size in steps:
                 found[name] = in_child(case, kind, str(size), str(work))

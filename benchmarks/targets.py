@@ -43,6 +43,18 @@ TARGETS: dict[str, tuple[Target, ...]] = {
     "cycle": (_MINUTES, _MEMORY),
     "help": (Target("cpu_s", "CPU s", 0.3, 0.3, more=False),),
     "list": (Target("wall_s", "seconds", 2, 2, more=False),),
+    "intel_impact": (Target("wall_s", "seconds", 5, 2, more=False),),
+    "huge million": (
+        Target("wall_s", "seconds", 60, 60, more=False),
+        Target("peak_mib", "MiB at most", 4096, 4096, more=False),
+    ),
+    "huge list": (Target("wall_s", "seconds", 2, 2, more=False),),
+    "year": (_AGAIN,),
+    "intel load": (
+        Target("wall_s", "seconds", 90, 90, more=False),
+        Target("peak_mib", "MiB at most", 2048, 2048, more=False),
+    ),
+    "intel epss daily": (Target("wall_s", "seconds", 10, 10, more=False),),
     "graph 1000000": (
         Target("cpu_s", "CPU s", 20, 20, more=False),
         Target("peak_mib", "MiB at most", 2560, 2560, more=False),

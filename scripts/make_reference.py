@@ -92,10 +92,11 @@ def _help(command: Any) -> list[str]:
 
 
 def tables() -> str:
-    """The lake's tables, from tables.py and its comments."""
+    """The lake's tables, from tables.py and cycle_tables.py and their comments."""
     from foreshore.tables import SCHEMA_VERSION, TABLES
 
-    comments = _column_comments((SOURCE / "tables.py").read_text("utf-8"))
+    texts = [(SOURCE / name).read_text("utf-8") for name in ("tables.py", "cycle_tables.py")]
+    comments = _column_comments("\n".join(texts))
     lines = ["# Tables of the facts", "", MADE, ""]
     lines += [f"Schema version {SCHEMA_VERSION}. Times are UTC without zone; keys are signed 63-bit integers.", ""]
     for name, columns in TABLES.items():

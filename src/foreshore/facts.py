@@ -33,7 +33,8 @@ Treatment = Literal["act_now", "routine", "watch", "accepted", "unknown"]
 TREATMENTS: tuple[Treatment, ...] = ("act_now", "unknown", "routine", "watch", "accepted")
 Disposition = Literal["false_positive", "not_applicable", "accepted", "mitigated", "duplicate", "not_ours"]
 DISMISSALS = ("false_positive", "not_applicable", "duplicate", "not_ours")
-Word = Literal["open", "fixed", "suppressed", "accepted", "false_positive"]
+# `reboot_pending`: the fix is installed and works only after a restart.
+Word = Literal["open", "fixed", "suppressed", "accepted", "false_positive", "reboot_pending"]
 
 # Identifiers by class. Strong ones join anywhere, names join unless contradicted, weak ones join
 # only within one site and time window.
@@ -155,7 +156,8 @@ class Covered(Record, frozen=True):
     """The report's own statement that it looked at `asset` for `checks` ("*": all of the source's).
 
     Only what is covered can be closed by not being reported. `check_list` names the checks where
-    the report lists them, under the name given in `checks`.
+    the report lists them, under the name given in `checks`. With a `port` or `paths` it looked there
+    alone: what the source found at another port or in another file is not covered.
     """
 
     asset: str
@@ -163,6 +165,30 @@ class Covered(Record, frozen=True):
     check_list: tuple[str, ...] = ()
     floor: Severity = "info"
     authenticated: bool | None = None
+    port: int = 0
+    protocol: str = ""
+    paths: tuple[str, ...] = ()
+
+
+class Listed(Record, frozen=True):
+    """The report names all assets that there are of `extent`: what it no longer names there is gone.
+
+    `extent` says exactly what was listed whole, for example `aws:111122223333:eu-west-1:instances`, under the
+    same words in every report. Several records about one extent add up. Where the report cannot know that it is
+    all (`whole` is not set), only a person's word at the import makes it so.
+    """
+
+    extent: str
+    assets: tuple[str, ...] = ()
+    whole: bool = True
+
+
+class Ended(Record, frozen=True):
+    """The source's own word that `asset` exists no more: terminated, deleted, retired."""
+
+    asset: str
+    reason: str = ""
+    observed_at: datetime | None = None
 
 
 class Skipped(Record, frozen=True):
@@ -286,10 +312,10 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class Obligation(msgspec.Struct, frozen=True):
-    """A deadline rule attached to the organisation, a service or a zone."""
+    """A deadline rule attached to the organisation, an entity, a service or a zone."""
 
-    name: str  # a table of the policy, for example "bod-26-04"
-    applies_to: str = "all"
+    name: str  # a rule of the policy, for example "bod-26-04"
+    applies_to: str = "all"  # all, entity:NAME, service:NAME, zone:NAME, or a name that only one of them has
 
 
 class Scope(msgspec.Struct, frozen=True):
@@ -307,6 +333,25 @@ class Scope(msgspec.Struct, frozen=True):
     targets: tuple[Target, ...] = ()
     obligations: tuple[Obligation, ...] = ()
     tags: tuple[TagRule, ...] = ()
+
+
+def subjects(scope: Scope) -> list[tuple[str, str]]:
+    """Return what an obligation may be attached to besides all: (service, zone or entity, name)."""
+    entities = dict.fromkeys(site.entity for site in scope.sites if site.entity)
+    return [
+        *(("service", one.name) for one in scope.services),
+        *(("zone", one.name) for one in scope.zones),
+        *(("entity", name) for name in entities),
+    ]
+
+
+def subject(where: str, scope: Scope) -> tuple[str, str]:
+    """Return (kind, name) of what `where` names, ("", where) for nothing; a bare name is a service's first."""
+    known = subjects(scope)
+    kind, colon, name = where.partition(":")
+    if colon and (kind.strip(), name.strip()) in known:
+        return kind.strip(), name.strip()
+    return next((one for one in known if one[1] == where), ("", where))
 
 
 class Decision(msgspec.Struct, frozen=True):

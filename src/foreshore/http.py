@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolve = Callable[[str, int], list[str]]
+Began = Callable[[Mapping[str, str]], None]
 
 AGENT = "foreshore (continuous threat exposure management)"
 # Cloud metadata services; some of their addresses are not among the private ranges.
@@ -35,7 +36,15 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 
 
 class DownloadFailed(ForeshoreError):
-    """The network gave no usable answer: no name, no connection, too slow, too large, an error status."""
+    """The network gave no usable answer: no name, no connection, too slow, too large, an error status.
+
+    `status` is the server's where it answered at all (else 0), `after` its Retry-After in its own words.
+    """
+
+    def __init__(self, what: str, *, where: str = "", hint: str = "", status: int = 0, after: str = "") -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.status = status
+        self.after = after
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,30 @@ class Answer:
     def last_modified(self) -> str:
         """When the server says it changed last, in its own words, for the next request."""
         return self.headers.get("last-modified", "")
+
+
+@dataclass(frozen=True)
+class _Sink:
+    """Where a body goes: to `target`, which holds `have` bytes of it already, else to memory."""
+
+    target: BinaryIO | None = None
+    have: int = 0
+    began: Began | None = None
+
+    def begin(self, status: int, headers: Mapping[str, str], where: str) -> int:
+        """Make ready for the body of an answer; returns how many bytes of it are there already."""
+        have = 0
+        if self.target is not None and self.have:
+            if status == 206 and headers.get("content-range", "").startswith(f"bytes {self.have}-"):
+                have = self.have
+            elif status == 206:
+                raise DownloadFailed("the server sends another part than was asked for", where=where, status=206)
+            else:
+                self.target.seek(0)
+                self.target.truncate()
+        if self.began is not None and not have:
+            self.began(headers)
+        return have
 
 
 def resolve(host: str, port: int) -> list[str]:
@@ -95,12 +128,17 @@ class Door:
         etag: str = "",
         last_modified: str = "",
         headers: Mapping[str, str] | None = None,
+        resume: tuple[int, str] = (0, ""),
+        began: Began | None = None,
     ) -> Answer:
         """Fetch `url`, following redirects with every check made anew at each hop.
 
         The body goes to `target` where one is given. With `etag` or `last_modified` of an earlier
-        answer the result may be `unchanged`. Raises UsageError for what is not a web address,
-        Refused for a forbidden address, DownloadFailed for everything else.
+        answer the result may be `unchanged`. `resume` is how many bytes `target` (then seekable, standing
+        at its end) holds already, and the validator under which they came: the rest is asked for, and a
+        server that begins anew finds the target emptied. `began` is called with the headers before the
+        body is read. Raises UsageError for what is not a web address, Refused for a forbidden address,
+        DownloadFailed for everything else.
         """
         import httpx
 
@@ -108,10 +146,12 @@ class Door:
         sent = {"user-agent": AGENT, "accept-encoding": "gzip, identity", **(headers or {})}
         sent |= {"if-none-match": etag} if etag else {}
         sent |= {"if-modified-since": last_modified} if last_modified else {}
+        if resume[0]:
+            sent |= {"range": f"bytes={resume[0]}-", "if-range": resume[1], "accept-encoding": "identity"}
         here = _parsed(url)
         with httpx.Client(trust_env=False, follow_redirects=False, verify=True) as client:
             for _ in range(self.redirects + 1):
-                found = self._hop(client, here, sent, target, deadline)
+                found = self._hop(client, here, sent, _Sink(target, resume[0], began), deadline)
                 if isinstance(found, Answer):
                     return found
                 if found.host != here.host or found.scheme != here.scheme:
@@ -150,7 +190,7 @@ class Door:
         client: httpx.Client,
         url: httpx.URL,
         headers: Mapping[str, str],
-        target: BinaryIO | None,
+        sink: _Sink,
         deadline: float,
     ) -> Answer | httpx.URL:
         where = str(url)
@@ -159,8 +199,11 @@ class Door:
             if answer.status_code in _REDIRECTS and "location" in answer.headers:
                 return _parsed(str(url.join(answer.headers["location"])))
             if answer.status_code != 304 and not 200 <= answer.status_code < 300:
-                raise DownloadFailed(f"the server answers {answer.status_code} {answer.reason_phrase}", where=where)
-            return self._taken(answer, where, target, deadline)
+                raise DownloadFailed(
+                    f"the server answers {answer.status_code} {answer.reason_phrase}", where=where,
+                    status=answer.status_code, after=answer.headers.get("retry-after", ""),
+                )  # fmt: skip
+            return self._taken(answer, where, sink, deadline)
 
     @contextmanager
     def _asked(
@@ -196,15 +239,16 @@ class Door:
                 f"no answer ({str(error) or type(error).__name__})", where=where, hint="check the network and try again"
             ) from error
 
-    def _taken(self, answer: httpx.Response, where: str, target: BinaryIO | None, deadline: float) -> Answer:
-        """Read the body within the limits of the door; into `target` where one is given."""
+    def _taken(self, answer: httpx.Response, where: str, sink: _Sink, deadline: float) -> Answer:
+        """Read the body within the limits of the door; into the sink's target where it has one."""
         headers = {name.lower(): value for name, value in answer.headers.items()}
         if answer.status_code == 304:
             return Answer(304, headers, b"", where)
+        size = sink.begin(answer.status_code, headers, where)
         announced = headers.get("content-length", "")
-        if announced.isdigit() and int(announced) > self.most:
+        if announced.isdigit() and size + int(announced) > self.most:
             raise self._large(where)
-        kept, size = bytearray(), 0
+        kept, target = bytearray(), sink.target
         for block in answer.iter_bytes():
             size += len(block)
             if size > self.most:
@@ -242,7 +286,7 @@ class Line:
         sent = {"host": parsed.netloc.decode("ascii"), **given}
         where, deadline = url.split("?")[0], time.monotonic() + self.door.seconds
         with self.door._asked(self.client, method, parsed, sent, body=body, where=where, deadline=deadline) as answer:
-            return self.door._taken(answer, where, None, deadline)
+            return self.door._taken(answer, where, _Sink(), deadline)
 
 
 _SECRETS = ("authorization", "cookie", "x-api-key", "apikey")

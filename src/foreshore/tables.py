@@ -1,4 +1,4 @@
-"""The lake's tables: one line a column, additive forward-only.
+"""The lake's tables: one line a column, additive forward-only; those of cycles stand in `cycle_tables.py`.
 
 Types are DuckDB's; integers are signed; times are UTC without zone; keys are 63-bit. A column that
 is added later carries the schema version that brought it (`since`), and old snapshots show NULL.
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-SCHEMA_VERSION = 2
+from foreshore import cycle_tables
+
+SCHEMA_VERSION = 3
 
 
 class Column(NamedTuple):
@@ -66,10 +68,25 @@ TABLES: dict[str, tuple[Column, ...]] = {
             checks VARCHAR        # '*' or the name of a set in check_sets
             floor TINYINT         # least severity that was reported, 0..4
             proof TINYINT         # rank of how it looked, from policy/proof
+            places VARCHAR        # NULL or '': everywhere on it; else the name of a set of places in check_sets
         """,
+        # Sets by their content: of checks, and of places (`tcp/443`, or a file).
         "check_sets": """
             checks VARCHAR
             rule VARCHAR
+        """,
+        # Extents that a run listed whole (asset NULL), and the assets that it named there.
+        "listed": """
+            run BIGINT
+            extent VARCHAR
+            asset BIGINT
+        """,
+        # A source's own word that an asset exists no more.
+        "ended": """
+            run BIGINT
+            asset BIGINT
+            reason VARCHAR
+            observed_at TIMESTAMP
         """,
         "sightings": """
             sighting BIGINT
@@ -214,7 +231,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
             run BIGINT
             exposure BIGINT
             proof TINYINT
-            word TINYINT          # 0 open, 1 fixed, 2 suppressed, 3 accepted, 4 false positive
+            word TINYINT          # 0 open, 1 fixed, 2 suppressed, 3 accepted, 4 false positive, 5 reboot pending
         """,
         "relations": """
             run BIGINT
@@ -258,176 +275,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
             source VARCHAR
             observed_at TIMESTAMP
         """,
-        # Steps of the best paths, for explanation; the whole graph is recomputed, not kept.
-        "steps": """
-            cycle BIGINT
-            exposure BIGINT       # whose best path; 0: the service's own
-            service VARCHAR
-            number INTEGER
-            step VARCHAR          # what happens, one sentence
-            rule VARCHAR
-            technique VARCHAR
-            asset BIGINT
-            zone VARCHAR
-            probability DOUBLE
-            fact VARCHAR
-            source VARCHAR
-            observed_at TIMESTAMP
-            assumed BOOLEAN
-            cause BIGINT          # the exposure that this step uses; 0 none
-        """,
-        "assessments": """
-            cycle BIGINT
-            exposure BIGINT
-            rank BIGINT
-            asset BIGINT
-            asset_name VARCHAR
-            site VARCHAR
-            zone VARCHAR
-            weakness VARCHAR
-            kind VARCHAR
-            title VARCHAR
-            place_kind VARCHAR
-            place VARCHAR
-            state VARCHAR         # open, reopened, stale, pending_verification
-            severity TINYINT      # the scanners' highest
-            cvss DOUBLE
-            epss DOUBLE
-            kev BOOLEAN
-            in_scope BOOLEAN
-            way_in VARCHAR
-            reachable VARCHAR     # yes, no, unknown
-            reach_fact VARCHAR    # what settles it, or would
-            exploit VARCHAR       # none_known, poc, weaponized, attacks, ransomware, unknown
-            leads_to VARCHAR[]
-            leads VARCHAR         # yes, no, unknown: to something critical
-            likelihood DOUBLE     # chance that an attacker in position succeeds with it
-            contribution DOUBLE   # expected loss removed per year, in the cycle's unit
-            low DOUBLE
-            high DOUBLE
-            sampling_error DOUBLE
-            contribution_if_reachable DOUBLE
-            best_path DOUBLE      # probability of the single best path through it
-            treatment VARCHAR
-            reason VARCHAR        # why this treatment, one sentence
-            would_lower VARCHAR   # what would move it down, one sentence
-            label VARCHAR         # SSVC deployer outcome, or both outcomes where reach is unknown
-            due DATE
-            due_rule VARCHAR
-            owner VARCHAR
-            verdict VARCHAR       # confirmed, refuted, inconclusive, not_run
-            disposition VARCHAR
-            disposition_because VARCHAR
-            first_seen TIMESTAMP
-            last_seen TIMESTAMP
-            sources VARCHAR[]
-            fix VARCHAR
-            action BIGINT
-        """,
-        "services_at": """
-            cycle BIGINT
-            service VARCHAR
-            foundation BOOLEAN
-            tier INTEGER
-            owner VARCHAR
-            assets BIGINT
-            probability DOUBLE    # of at least one loss in a year
-            low DOUBLE
-            high DOUBLE
-            sampling_error DOUBLE
-            best_case DOUBLE      # all unknowns good
-            worst_case DOUBLE     # all unknowns bad
-            loss DOUBLE           # expected per year in the scope's currency; NULL: not confirmed
-            weight DOUBLE         # loss, or the tier's weight
-            share DOUBLE          # of modelled risk
-            path DOUBLE           # probability of its single best path; 0: no path exists
-        """,
-        "verdicts": """
-            verdict BIGINT
-            run BIGINT
-            exposure BIGINT       # 0: about a port alone
-            asset BIGINT
-            port INTEGER
-            check_name VARCHAR
-            target VARCHAR
-            vantage VARCHAR
-            outcome VARCHAR       # confirmed, refuted, inconclusive, not_run
-            detail VARCHAR
-            observed_at TIMESTAMP
-        """,
-        "actions": """
-            cycle BIGINT
-            action BIGINT
-            number INTEGER        # place in the plan
-            title VARCHAR
-            kind VARCHAR          # patch, rebuild, configure, segment, rotate, replace
-            what VARCHAR          # from -> to
-            channel VARCHAR       # routine or ticket
-            team VARCHAR
-            hours DOUBLE
-            hours_guessed BOOLEAN
-            due DATE
-            due_rule VARCHAR
-            treatment VARCHAR     # the most urgent among its exposures
-            exposures BIGINT
-            assets BIGINT
-            removes DOUBLE        # share of modelled risk it removes alone
-            removes_low DOUBLE
-            removes_high DOUBLE
-            services VARCHAR[]
-        """,
-        "action_effects": """
-            cycle BIGINT
-            action BIGINT
-            exposure BIGINT
-        """,
-        "measures": """
-            cycle BIGINT
-            name VARCHAR
-            subject VARCHAR
-            value DOUBLE
-            text VARCHAR
-        """,
-        # What nobody looks at: statements in order of what they hide, and the assets that they are about.
-        "blind_spots": """
-            cycle BIGINT
-            number INTEGER
-            kind VARCHAR          # see discovery/blindspots.py
-            subject VARCHAR       # zone, source or account
-            site VARCHAR
-            zone VARCHAR
-            sentence VARCHAR
-            would_take VARCHAR
-            assets BIGINT
-            critical BIGINT       # of them, part of a critical service
-            near BOOLEAN          # some are part of one, or lie in its zone
-            since TIMESTAMP
-            examples VARCHAR[]
-        """,
-        "blind_assets": """
-            cycle BIGINT
-            asset BIGINT
-            kind VARCHAR
-        """,
-        "decisions_at": """
-            cycle BIGINT
-            kind VARCHAR          # disposition, scope, policy, obligation
-            subject BIGINT
-            payload VARCHAR       # JSON
-        """,
-        "cycles": """
-            cycle BIGINT
-            as_of TIMESTAMP
-            known_at TIMESTAMP
-            snapshot BIGINT       # the lake's version that was read
-            seed BIGINT
-            engine VARCHAR
-            identity_recipe VARCHAR
-            policy_digest VARCHAR
-            scope_digest VARCHAR
-            result VARCHAR        # what `cycle --json` printed
-            job VARCHAR
-        """,
+        **cycle_tables.TEXTS,
     }.items()
 }
 

@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from foreshore import scratch
 from foreshore.errors import WorkspaceError
 from foreshore.keys import MASK
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 SETTINGS = "foreshore.toml"
 SECRET = "foreshore.key"  # noqa: S105 - a file name
-RETENTION: Mapping[str, int | None] = {"report": None, "connector": 365, "check": 365}
+RETENTION: Mapping[str, int | None] = {"report": None, "connector": 365, "check": 365, "intel": 90}
 _FOLDERS = ("facts", "evidence", "serving", "policy", "tmp")
 _GIB = 1 << 30
 _scratch = itertools.count()
@@ -142,12 +143,10 @@ class Workspace:
 
         Extensions are never installed or loaded by themselves. The caller closes it.
         """
-        import duckdb
-
-        return duckdb.connect(config=self.budget())
+        return scratch.opened(self.budget())
 
     def budget(self) -> dict[str, str | bool | int | float | list[str]]:
-        """DuckDB's settings for every connection: memory, threads, scratch directory, no downloads.
+        """DuckDB's settings for every connection: memory, threads, scratch directory.
 
         Each call names a scratch directory of its own: two processes that spill into the same one
         would overwrite each other's files.
@@ -156,8 +155,6 @@ class Workspace:
             "memory_limit": self.memory,
             "threads": str(self.threads),
             "temp_directory": str(self.temporary_dir / f"duckdb{owner_mark()}-{next(_scratch)}"),
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
         }
 
     def secret(self, purpose: str) -> bytes:

@@ -127,7 +127,9 @@ def test_only_wanted_weaknesses_are_taken(shared_data: Path) -> None:
         "exploits/metasploit_cve_timeline.csv",
     ):
         _, rows = read(shared_data / "intel" / file, wanted)
-        assert {row["weakness"] for row in rows} == {"CVE-2021-44228", "*"}, file
+        # Of the catalogue, vendors and products of all entries are kept, under a name of their own.
+        names = {row["weakness"] for row in rows if not row["weakness"].startswith("kev:")}
+        assert names == {"CVE-2021-44228", "*"}, file
 
 
 def test_kev_flags_and_dates(tmp_path: Path) -> None:
@@ -390,7 +392,8 @@ def test_no_feed_takes_a_scanners_report(shared_data: Path) -> None:
         if path.is_file() and path.suffix != ".zip":
             (body,) = bodies(path) if path.read_bytes()[:4] != b"PK\x03\x04" else (None,)
             takers = [name for name, feed in FEEDS.items() if body is not None and feed.sniff(body.head)]
-            assert takers == [], path.name
+            # CSAF is read both ways: what a vendor says of its products is a report and intelligence.
+            assert takers == (["csaf"] if path.parent.name == "csaf" else []), path.name
             checked += 1
     assert checked > 400
 

@@ -22,6 +22,10 @@ TABLES = {
     "bod": (labels.bod_26_04(POLICY), "cisa_bod_26_04_1_0_0.csv"),
     "cisa": (labels.coordinator(POLICY), "cisa_coordinator_2_0_3.csv"),
 }
+EXPLOITATION = {
+    "none_known": "none", "poc": "public poc", "weaponized": "public poc", "built_in": "public poc",
+    "attacks": "active", "ransomware": "active",
+}  # fmt: skip
 FACT = {
     "exploit": "attacks",
     "internet": "yes",
@@ -31,9 +35,14 @@ FACT = {
     "kev": True,
     "kev_at": datetime(2025, 3, 10),
     "impact": "total",
+    "severity": "critical",
+    "published": datetime(2025, 2, 20),
     "first_seen": datetime(2025, 3, 1, 9),
 }
-TYPES = {"kev": pa.bool_(), "kev_at": pa.timestamp("us"), "first_seen": pa.timestamp("us")}
+TYPES = {
+    "kev": pa.bool_(), "kev_at": pa.timestamp("us"), "first_seen": pa.timestamp("us"), "published": pa.timestamp("us"),
+}  # fmt: skip
+POINTS = labels.Points(POLICY)
 
 
 def facts(*rows: dict[str, Any]) -> pa.Table:
@@ -79,18 +88,22 @@ def test_unknown_reach_shows_both_outcomes_and_what_decides() -> None:
 
 
 def test_unknown_reach_never_counts_as_open() -> None:
-    assert labels.exposure("unknown") == "controlled or open"
-    assert labels.exposure("unknown", "unknown") == "small or controlled or open"
-    assert labels.exposure("yes") == "open"
-    assert labels.exposure("no") == "controlled"
-    assert labels.exposure("no", "no") == "small"
+    def exposure(internet: str, elsewhere: str = "yes") -> str | None:
+        return POINTS.value("exposure", labels.reach(internet, elsewhere))
+
+    assert exposure("unknown") == "controlled or open"
+    assert exposure("unknown", "unknown") == "small or controlled or open"
+    assert exposure("yes") == exposure("yes", "unknown") == "open"
+    assert exposure("no") == "controlled"
+    assert exposure("no", "no") == "small"
+    assert exposure("no", "unknown") == "small or controlled"
 
 
 @given(
     st.lists(
         st.fixed_dictionaries(
             {
-                "exploit": st.sampled_from([*labels.EXPLOITATION, "unknown"]),
+                "exploit": st.sampled_from([*EXPLOITATION, "unknown"]),
                 "internet": st.sampled_from(["yes", "no", "unknown"]),
                 "elsewhere": st.sampled_from(["yes", "no", "unknown"]),
                 "automatable": st.sampled_from(["yes", "no", None]),
@@ -106,10 +119,8 @@ def test_the_table_of_labels_is_that_of_single_outcomes(rows: list[dict[str, Any
     found = labels.label(facts(*rows), POLICY).to_pylist()
     assert [one["row"] for one in found] == list(range(len(rows)))
     for row, one in zip(rows, found, strict=True):
-        exposure = labels.exposure(row["internet"], row["elsewhere"])
-        expected = table.outcome(
-            labels.EXPLOITATION.get(row["exploit"]), exposure, row["automatable"], row["human_impact"]
-        )
+        exposure = POINTS.value("exposure", labels.reach(row["internet"], row["elsewhere"]))
+        expected = table.outcome(EXPLOITATION.get(row["exploit"]), exposure, row["automatable"], row["human_impact"])
         assert one["label"] == expected.label
 
 
@@ -171,3 +182,141 @@ def test_the_own_rule_follows_the_label() -> None:
     assert rows["due"].to_pylist() == [date(2025, 3, 4), date(2025, 3, 15), None]
     assert rows["due_rule"].to_pylist() == ["Own policy: immediate", "Own policy: out-of-cycle", ""]
     assert rows["due_if_bad"].to_pylist()[1] == date(2025, 3, 4)
+
+
+@pytest.mark.corpus
+def test_human_impact_is_that_of_every_row_of_the_reference(shared_data: Path) -> None:
+    with (shared_data / "reference" / "ssvc" / "human_impact_1_0_0.csv").open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.reader(lines))[1:]
+    assert len(rows) == 16
+    for _, safety, mission, impact in rows:
+        assert labels.human_impact(POLICY, 1, safety, mission) == impact
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize(("name", "count"), [("deployer", 72), ("cisa", 36), ("bod", 16)])
+def test_no_row_is_missing_and_none_is_ours_alone(shared_data: Path, name: str, count: int) -> None:
+    table, file = TABLES[name]
+    with (shared_data / "reference" / "ssvc" / file).open(encoding="utf-8", newline="") as lines:
+        rows = {tuple(row[1:-1]) for row in list(csv.reader(lines))[1:]}
+    assert rows == set(product(*table.values.values()))
+    assert len(rows) == count
+
+
+@pytest.mark.parametrize("name", sorted(TABLES))
+def test_a_worse_fact_never_gives_a_milder_outcome(name: str) -> None:
+    from foreshore.policy.outcomes import POINTS
+
+    table = TABLES[name][0]
+    steps = POINTS[{"deployer": "ssvc_deployer", "bod": "bod_26_04", "cisa": "cisa_coordinator"}[name]]
+    for choice in product(*steps.values()):
+        here = table.order.index(table.outcome(*choice).mildest)
+        for number, values in enumerate(steps.values()):
+            for worse in values[values.index(choice[number]) + 1 :]:
+                other = (*choice[:number], worse, *choice[number + 1 :])
+                assert table.order.index(table.outcome(*other).mildest) >= here
+
+
+@pytest.mark.parametrize(
+    ("change", "due"),
+    [
+        ({}, date(2025, 3, 22)),
+        ({"severity": "high"}, date(2025, 5, 21)),
+        ({"severity": "medium"}, None),
+        ({"severity": None}, None),
+        ({"published": None}, date(2025, 3, 31)),
+    ],
+)
+def test_pci_counts_from_publication_and_asks_by_severity(change: dict[str, Any], due: date | None) -> None:
+    (row,) = labels.due("pci-dss", facts(change), POLICY).to_pylist()
+    assert row["due"] == due
+    assert row["due_rule"].startswith("PCI DSS" if due else "")
+
+
+@given(st.lists(st.floats(0, 10), max_size=20))
+def test_ratings_are_those_of_the_standard(scores: list[float]) -> None:
+    import numpy as np
+
+    found = labels.ratings(np.array(scores, float), POLICY)
+    for score, place in zip(scores, found, strict=True):
+        expected = sum(score >= least for least in (0.1, 4.0, 7.0, 9.0))
+        assert place == expected
+
+
+def known(**change: Any) -> dict[str, Any]:
+    from foreshore.prioritization import labelling
+
+    return {name: (FACT | change)[name] for name in labelling.PACKED}
+
+
+def test_facts_come_out_of_their_text_as_they_went_in() -> None:
+    from foreshore.prioritization import labelling
+
+    table = facts({}, {"kev": None, "internet": "unknown"}, {}, {"severity": None, "kev": False})
+    texts = labelling.packed(table)
+    assert len(set(texts.to_pylist())) == 3
+    assert labelling.unpacked(texts).to_pylist() == table.select(labelling.PACKED).to_pylist()
+
+
+def test_decision_points_name_value_fact_and_source() -> None:
+    import json
+
+    from foreshore.prioritization import labelling
+
+    row = {
+        "points": json.dumps(known(internet="unknown", automatable=None)), "reach_fact": "no firewall rule was read",
+        "leads_to": ["Card payments"],
+    }  # fmt: skip
+    signals = {
+        "exploit_since": datetime(2025, 1, 2),
+        "exploit_sources": ["cisa-kev"],
+        "kev_at": datetime(2025, 3, 10),
+        "cvss": 9.8,
+    }
+    found = {one["table"]: one for one in labelling.decision_points(row, signals, POLICY)}
+    assert set(found) == {"SSVC Deployer", "CISA's SSVC", "CISA BOD 26-04"}
+    deployer = found["SSVC Deployer"]
+    points = {one["point"]: one for one in deployer["points"]}
+    assert points["exploitation"]["value"] == "active"
+    assert points["exploitation"]["source"] == "cisa-kev"
+    assert "since 2025-01-02" in points["exploitation"]["fact"]
+    assert (points["exposure"]["value"], points["exposure"]["known"]) == ("controlled or open", False)
+    assert "no firewall rule was read" in points["exposure"]["fact"]
+    assert (points["automatable"]["value"], points["automatable"]["known"]) == ("no or yes", False)
+    assert deployer["outcome"] == "out-of-cycle or immediate"
+    assert deployer["decided_by"] == "whether it can be reached from the internet"
+    assert labelling.decision_points({"points": None}, signals, POLICY) == []
+
+
+def test_the_mapping_is_the_policys(tmp_path: Path) -> None:
+    from importlib import resources
+
+    text = (resources.files("foreshore.policy") / "decision_points.csv").read_text("utf-8")
+    stricter = text.replace("exploitation,exploit,weaponized,public poc", "exploitation,exploit,weaponized,active")
+    (tmp_path / "decision_points.csv").write_text(stricter, encoding="utf-8")
+    table = facts({"exploit": "weaponized"})
+    ours, theirs = (labels.label(table, one)["label"].to_pylist() for one in (POLICY, policy.load(tmp_path)))
+    assert (ours, theirs) == (["out-of-cycle"], ["immediate"])
+
+
+def test_an_obligation_speaks_of_a_service_a_zone_an_entity_or_all() -> None:
+    from types import SimpleNamespace
+
+    from foreshore import facts as words
+    from foreshore.prioritization import labelling
+
+    scope = words.Scope(
+        "Example", sites=(words.Site("north", "Example North"), words.Site("south")),
+        zones=(words.Zone("dmz", "north"), words.Zone("Shop", "north")), services=(words.Service("Shop"),),
+    )  # fmt: skip
+    context: Any = SimpleNamespace(
+        exposures=pa.table({"asset": [1, 2, 3]}), services=scope.services, members=pa.table({"number": [0], "asset": [2]}),
+        assets=pa.table({"asset": [1, 2, 3], "zone": ["dmz", None, "Shop"], "site": ["north", "south", "north"]}),
+    )  # fmt: skip
+    expected = {
+        "all": [True, True, True], "zone:dmz": [True, False, False], "dmz": [True, False, False],
+        "service:Shop": [False, True, False], "Shop": [False, True, False], "zone:Shop": [False, False, True],
+        "entity:Example North": [True, False, True], "Example North": [True, False, True], "nothing": [False] * 3,
+    }  # fmt: skip
+    for where, rows in expected.items():
+        assert labelling.applies_to(where, context, scope).tolist() == rows, where

@@ -33,6 +33,7 @@ SIGNAL = {
     "weakness": "CVE-2099-0001",
     "cvss_vector": None,
     "epss": None,
+    "own": None,
     "exploit": "unknown",
     "kev": None,
     "ssvc_impact": None,
@@ -43,6 +44,7 @@ TYPES = pa.schema(
         ("weakness", pa.string()),
         ("cvss_vector", pa.string()),
         ("epss", pa.float64()),
+        ("own", pa.float64()),
         ("exploit", pa.string()),
         ("kev", pa.bool_()),
         ("ssvc_impact", pa.string()),
@@ -303,7 +305,8 @@ def test_the_worlds_vector_goes_before_the_scanners() -> None:
 
 def test_how_it_was_seen_says_how_true_it_is() -> None:
     rows = weigh(*({"proof": rank} for rank in range(7)))
-    assert [row["truth"] for row in rows] == [one.value for one in POLICY.numbers("proof.truth").values()]
+    ways = POLICY.numbers("proof.rank")
+    assert [row["truth"] for row in rows] == [POLICY.number(f"proof.truth.{name}").value for name in ways]
 
 
 def test_nothing_gives_nothing() -> None:

@@ -19,7 +19,7 @@ def test_only_listed_weaknesses_give_nothing(weakness: str, gives: str) -> None:
     }  # fmt: skip
     signals = pa.table({
         "weakness": pa.array([], pa.string()), "cvss_vector": pa.array([], pa.string()),
-        "epss": pa.array([], pa.float64()), "exploit": pa.array([], pa.string()),
+        "epss": pa.array([], pa.float64()), "own": pa.array([], pa.float64()), "exploit": pa.array([], pa.string()),
         "ssvc_impact": pa.array([], pa.string()), "kev": pa.array([], pa.bool_()), "cwe": pa.array([], pa.string()),
     })  # fmt: skip
     found = weigh(pa.Table.from_pylist([candidate]), signals, policy.load(None))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pytest
 
@@ -58,7 +59,16 @@ def rule(position: int, source: str, target: str, ports: str = "", allowed: bool
     }  # fmt: skip
 
 
-def context(ports: list[dict[str, Any]], rules: list[dict[str, Any]], scope: facts.Scope) -> Context:
+GROUP = pa.schema([("asset", pa.int64()), ("site", pa.string()), ("name", pa.string())])
+
+
+def context(
+    ports: list[dict[str, Any]],
+    rules: list[dict[str, Any]],
+    scope: facts.Scope,
+    groups: dict[str, list[int]] | None = None,
+    udp: frozenset[int] = frozenset(),
+) -> Context:
     assets = pa.table({
         "asset": pa.array([one[0] for one in HOSTS], pa.int64()), "name": [f"host-{one[0]}" for one in HOSTS],
         "site": [one[1] for one in HOSTS], "internet": [one[3] for one in HOSTS],
@@ -69,6 +79,9 @@ def context(ports: list[dict[str, Any]], rules: list[dict[str, Any]], scope: fac
     return Context(
         assets=zones.assign(assets, scope), exposures=nothing, ports=pa.Table.from_pylist(ports, schema=PORT),
         rules=pa.Table.from_pylist(rules, schema=RULE), ties=nothing, members=nothing, owners=nothing, services=(),
+        groups=pa.Table.from_pylist([
+            {"asset": asset, "site": "hq", "name": name} for name, listed in (groups or {}).items() for asset in listed
+        ], schema=GROUP), udp=udp,
     )  # fmt: skip
 
 
@@ -76,9 +89,11 @@ def answers(
     ports: list[dict[str, Any]] | None = None,
     rules: list[dict[str, Any]] | None = None,
     scope: facts.Scope = SCOPE,
+    groups: dict[str, list[int]] | None = None,
+    udp: frozenset[int] = frozenset(),
 ) -> dict[tuple[str, int, int], str]:
     """Answers by place, asset and port: yes, unknown; a "no" is not there."""
-    given = context(ports or [], rules or [], scope)
+    given = context(ports or [], rules or [], scope, groups, udp)
     net = reach.network(given, scope)
     wanted = {(row, number) for row in range(len(HOSTS)) for number in (443, 5432)}
     found = reach.answer(net, wanted, scope, policy.load(None))
@@ -124,6 +139,42 @@ def test_firewall_rules_decide_in_their_order_and_end_with_no() -> None:
     assert found["dmz", 4, 5432] == "unknown", "it says nothing of another site"
 
 
+def _cloud(source: str, target: str, protocol: str = "tcp", ports: str = "") -> dict[str, Any]:
+    return {**rule(1, source, target, ports), "protocol": protocol, "closes": False}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "tcp", "udp"),
+    [("tcp", "yes", "unknown"), ("6", "yes", "unknown"), ("udp", "unknown", "yes"), ("17", "unknown", "yes"),
+     ("any", "yes", "yes"), ("-1", "yes", "yes"), ("", "yes", "yes"), ("icmp", "unknown", "unknown"),
+     ("50", "unknown", "unknown")],
+)  # fmt: skip
+def test_a_rule_speaks_of_its_own_protocol_only(protocol: str, tcp: str, udp: str) -> None:
+    found = answers(rules=[_cloud("dmz", "payments", protocol)], udp=frozenset({443}))
+    assert found["dmz", 3, 5432] == tcp
+    assert found["dmz", 3, 443] == udp
+
+
+def test_a_group_is_a_place_where_all_of_the_place_are_in_it() -> None:
+    rules = [_cloud("sg-web", "10.20.0.7/32", ports="5432")]
+    assert answers(rules=rules, groups={"sg-web": [2]})["office", 3, 5432] == "yes"
+    assert answers(rules=rules, groups={"sg-web": [2]})["dmz", 3, 5432] == "unknown"
+    wide = msgspec.structs.replace(SCOPE, zones=(facts.Zone("all", "hq", ("10.0.0.0/8", "203.0.113.0/24")),))
+    assert answers(rules=rules, scope=wide, groups={"sg-web": [2]})["internet", 3, 5432] == "unknown"
+    partly = answers(
+        rules=[_cloud("sg-web", "host-5", ports="5432")], scope=wide, groups={"sg-web": [2], "host-5": [5]}
+    )
+    assert partly.get(("all", 5, 5432)) != "yes", "others in the zone are not in the group"
+    assert answers(rules=rules, groups={"other": [2]})["office", 3, 5432] == "unknown"
+
+
+def test_a_group_as_target_is_its_members() -> None:
+    rules = [_cloud("dmz", "sg-data", ports="5432")]
+    found = answers(rules=rules, groups={"sg-data": [3]})
+    assert found["dmz", 3, 5432] == "yes"
+    assert found["dmz", 2, 5432] == "unknown"
+
+
 def test_a_scan_outweighs_a_rule() -> None:
     found = answers([port(3, 5432, "office")], [rule(1, "any", "payments", "", allowed=False)])
     assert found["office", 3, 5432] == "yes"
@@ -132,7 +183,6 @@ def test_a_scan_outweighs_a_rule() -> None:
 
 @pytest.mark.parametrize(("default", "word"), [("closed", None), ("open", "yes"), ("by-prior", "unknown")])
 def test_the_scope_sets_what_holds_without_evidence(default: Any, word: str | None) -> None:
-    import msgspec
 
     scope = msgspec.structs.replace(SCOPE, reach_default=default, reach=(facts.ReachRule("dmz", "payments", (5432,)),))
     found = answers(scope=scope)

@@ -6,7 +6,8 @@ out, because a law needs hundreds of imports. `tests/discovery/test_importing.py
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -14,12 +15,16 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from foreshore import facts, tables
-from foreshore.discovery import assets
-from foreshore.discovery.importing import Importer, ImportResult, Origin
+from foreshore import facts, policy, tables
+from foreshore.discovery import assets, settling, states
+from foreshore.discovery.imported import ImportResult
+from foreshore.discovery.importing import Importer, Origin
+from foreshore.query import gone
+from foreshore.store import views
 from foreshore.workspace import Workspace
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
+POLICY = policy.load()
 
 
 class MemoryLake:
@@ -36,6 +41,11 @@ class MemoryLake:
             JOIN (SELECT exposure, max(generation) AS generation FROM exposure_events GROUP BY exposure)
             USING (exposure, generation)"""
         )
+        for view, column, table in (
+            ("asset_now", "asset", "asset_aliases"),
+            ("exposure_now", "exposure", "exposure_aliases"),
+        ):
+            self._connection.execute(f"CREATE VIEW {view} AS {views.resolved(column, table)}")
 
     def sql(self, query: str, **arrow: pa.Table) -> pa.Table:
         for name, table in arrow.items():
@@ -63,6 +73,13 @@ class MemoryLake:
 
     def close(self) -> None:
         self._connection.close()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        yield
+
+    def use(self, threads: int) -> None:
+        self._connection.execute(f"SET threads = {int(threads)}")
 
     def refresh(self) -> int:
         return self.version
@@ -120,6 +137,31 @@ class World:
                 assert key not in found, "one exposure stands twice"
                 found[key] = events[row["exposure"]]
         return found
+
+    def gone(self, as_of: datetime = NOW) -> dict[frozenset[tuple[str, str]], tuple[datetime, str]]:
+        """Sightings of the asset -> when and why it is gone as of a moment."""
+        parts = self.parts()
+        rows = gone.gone(self.lake.sql, as_of, POLICY).to_pylist()
+        return {parts[row["asset"]]: (row["gone_at"], row["why"]) for row in rows}
+
+    def states_at(self, as_of: datetime = NOW) -> dict[tuple[Any, ...], str]:
+        """(sightings of the asset, weakness, place) -> state at a moment, as a cycle would see it."""
+        moment, parts = as_of.replace(tzinfo=None), self.parts()
+        found = states.at(
+            self.lake.sql, moment, rules=settling.from_policy(POLICY).rules,
+            gone=gone.gone(self.lake.sql, moment, POLICY), returned=gone.returned(self.lake.sql, moment),
+        )  # fmt: skip
+        of = dict(zip(found.column("exposure").to_pylist(), found.column("state").to_pylist(), strict=True))
+        alias = self.canonical("exposure_aliases")
+        return {
+            (parts[row["asset"]], row["weakness"], row["place_kind"], row["place"]): of[row["exposure"]]
+            for row in self.rows("FROM exposures")
+            if row["exposure"] not in alias and row["exposure"] in of
+        }
+
+    def now(self, as_of: datetime = NOW) -> dict[str, str]:
+        """weakness -> state at a moment, where each weakness stands once."""
+        return {str(key[1]): state for key, state in self.states_at(as_of).items()}
 
     def rows(self, query: str) -> list[dict[str, Any]]:
         return cast("list[dict[str, Any]]", self.lake.sql(query).to_pylist())

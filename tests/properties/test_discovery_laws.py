@@ -14,6 +14,7 @@ from ipaddress import ip_address
 from statistics import median
 from typing import Any, NamedTuple
 
+import msgspec
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -21,7 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from foreshore import facts, keys, policy
 from foreshore.discovery import identity, life, place, settling, weakness
 from foreshore.discovery.importing import Origin
-from foreshore.facts import Covered, Finding, Record, RunSeen, Sighting
+from foreshore.facts import Covered, Ended, Finding, Listed, Record, RunSeen, Sighting
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 RANK = {"unknown": 0, "banner": 1, "version": 2, "package": 3, "configuration": 4, "probe": 5, "confirmed": 6}
@@ -278,17 +279,31 @@ def looks_of(
             for one in records
             if isinstance(one, Covered) and of[name, one.asset] == asset and covered(one, knows[head.tool])
         ]
-        for cover in covers:
-            rank = 3 if cover.authenticated else 0 if cover.authenticated is None else 1
-            looks.append(life.Look(at, name, head.tool, False, rank, False, cover.authenticated is False))
+        ranks = [rank_of(one) for one in covers if not one.port]
+        placed = [one for one in covers if one.port]
+        spots = {spot_of(one) for one in knows[head.tool]}
+        if placed and spots == {f"tcp/{one.port}" for one in placed} & spots:
+            ranks.append(min(rank_of(one) for one in placed))
+        looks += [life.Look(at, name, head.tool, False, rank, False, rank == 1) for rank in ranks]
     return looks
+
+
+def rank_of(cover: Covered) -> int:
+    return 3 if cover.authenticated else 0 if cover.authenticated is None else 1
+
+
+def spot_of(finding: Finding) -> str:
+    """Where a look at one port has to be to be a look at `finding`."""
+    where = place.of(finding)
+    return where.text if where.kind == "port" else ""
 
 
 def covered(one: Covered, known: list[Finding]) -> bool:
     least = min((facts.SEVERITIES.index(finding.severity) for finding in known), default=-1)
     if least < facts.SEVERITIES.index(one.floor):
         return False
-    return not one.check_list or any(finding.rule in one.check_list for finding in known)
+    here = [finding for finding in known if not one.port or spot_of(finding) == f"tcp/{one.port}"]
+    return bool(here) and (not one.check_list or any(finding.rule in one.check_list for finding in here))
 
 
 # -- worlds -----------------------------------------------------------------------------------------
@@ -315,6 +330,7 @@ def findings(draw: st.DrawFn, asset: str) -> Finding:
                 {"component": "pkg:deb/debian/x@1"},
                 {"component": "pkg:deb/debian/y@2"},
                 {"port": 443, "protocol": "tcp"},
+                {"port": 8443, "protocol": "tcp"},
                 {},
             )
         )
@@ -348,6 +364,7 @@ def reports(draw: st.DrawFn, number: int) -> Run:
                     check_list=lists,
                     floor=draw(st.sampled_from(("info", "high"))),
                     authenticated=draw(st.sampled_from((None, True, False))),
+                    port=draw(st.sampled_from((0, 0, 443, 8443))),
                 )
             )
     return f"run-{number}", records, Origin(site=draw(st.sampled_from(("hq", "hq", "south"))))
@@ -467,6 +484,120 @@ def test_later_imports_obey_what_a_person_said_of_two_assets(
     for one in runs[known:]:
         world.take(one)
     assert told(world) == ordered(reference(runs, words))
+
+
+# -- assets that end ----------------------------------------------------------------------------------
+
+EXTENTS = ("north", "south")
+GROUPED = "aws:autoscaling:groupName=web"
+
+
+@st.composite
+def endings(draw: st.DrawFn, one: Run) -> Run:
+    """The same report, which may also list extents, say that assets ended, or show machines of a group."""
+    name, records, origin = one
+    names = [record.key for record in records if isinstance(record, Sighting)]
+    grouped = draw(st.sets(st.sampled_from(names)))
+    records = [
+        msgspec.structs.replace(one, tags=(GROUPED,)) if isinstance(one, Sighting) and one.key in grouped else one
+        for one in records
+    ]
+    for extent in draw(st.sets(st.sampled_from(EXTENTS))):
+        held = draw(st.lists(st.sampled_from(names), unique=True))
+        records.append(Listed(extent=extent, assets=tuple(held), whole=draw(st.sampled_from((True, True, False)))))
+    for ended in draw(st.sets(st.sampled_from(names), max_size=1)) if draw(st.booleans()) else ():
+        records.append(Ended(asset=ended, observed_at=draw(st.sampled_from((None, START, START + timedelta(days=7))))))
+    return name, records, origin
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> list[Run]:
+    return [draw(endings(one)) for one in draw(histories())]
+
+
+def gone_of(runs: Sequence[Run], as_of: datetime) -> dict[frozenset[tuple[str, str]], tuple[datetime, str]]:
+    """Sightings of the asset -> since when and why it is gone, from all that was said until `as_of`, anew."""
+    days = int(policy.load().number("life.ephemeral.autoscaled.days").value)
+    found = {}
+    for part in partition_of(runs):
+        sightings = frozenset(s for atom in part for s in atom.sightings)
+        seen: list[datetime] = []
+        named: list[tuple[tuple[str, str, str], datetime]] = []
+        listings: list[tuple[tuple[str, str, str], datetime]] = []
+        ends: list[datetime] = []
+        grouped = False
+        for name, records, origin in runs:
+            head = next(one for one in records if isinstance(one, RunSeen))
+            assert head.observed_at is not None
+            at = head.observed_at
+            mine = {one.key for one in records if isinstance(one, Sighting) and (name, one.name) in sightings}
+            ended = {
+                one.asset: one.observed_at or at for one in records if isinstance(one, Ended) and one.asset in mine
+            }
+            ends += [moment for moment in ended.values() if moment <= as_of]
+            if at > as_of:
+                continue
+            # An end that lies after the moment that is looked at is not known of then.
+            seen += [at for key in mine if ended.get(key, as_of + timedelta(days=1)) > as_of]
+            grouped |= any(one.tags for one in records if isinstance(one, Sighting) and one.key in mine)
+            for one in records:
+                if isinstance(one, Listed):
+                    key = (head.tool, origin.site, one.extent)
+                    listings += [(key, at)] if one.whole else []
+                    if mine & set(one.assets) and any(
+                        other.whole for other in records if isinstance(other, Listed) and other.extent == one.extent
+                    ):
+                        named.append((key, at))
+        last = max([*seen, *(at for _key, at in named)], default=None)
+        missed = [at for key, at in listings if key in {one for one, _ in named} and last is not None and at > last]
+        whys = [(min(missed), "not_listed")] if missed else []
+        whys += (
+            [(min(one for one in ends if last is None or one >= last), "ended")]
+            if any(last is None or one >= last for one in ends)
+            else []
+        )
+        if grouped and last is not None and last + timedelta(days=days) <= as_of:
+            whys.append((last + timedelta(days=days), "silent"))
+        if whys:
+            since, why = min(whys, key=lambda one: (one[0], one[1]))
+            found[sightings] = (since.replace(tzinfo=None), why)
+    return found
+
+
+MOMENTS = [START + timedelta(days=one) for one in (0, 1, 2, 7, 20, 40, 60, 100, 120)]
+
+
+@RELAXED
+@given(st.data(), stories())
+def test_assets_end_the_same_in_any_order_and_grouping(new_world: Any, data: st.DataObject, runs: list[Run]) -> None:
+    world = new_world()
+    waiting = data.draw(st.permutations(runs))
+    while waiting:
+        size = data.draw(st.integers(1, len(waiting)))
+        world.take(*waiting[:size])
+        waiting = waiting[size:]
+    lives = world.state()
+    for moment in MOMENTS:
+        expected = gone_of(runs, moment)
+        assert world.gone(moment) == expected
+        for key, state in world.states_at(moment).items():
+            past = [one for one in lives[key] if one[0] <= moment.replace(tzinfo=None)]
+            fixed = max(past, key=lambda one: (one[0], one[1] != "opened", one[1] == "reopened"))[1] == "fixed"
+            assert (state == "gone") == (key[0] in expected and not fixed)
+    for one in runs:
+        assert world.take(one).runs[0].duplicate
+    assert world.gone(MOMENTS[-1]) == gone_of(runs, MOMENTS[-1])
+
+
+@RELAXED
+@given(st.data(), stories())
+def test_what_ends_an_asset_changes_no_life(new_world: Any, data: st.DataObject, runs: list[Run]) -> None:
+    """Listings and ends never fix, and what comes back comes back under its key."""
+    world, plain = new_world(), new_world()
+    for name, records, origin in data.draw(st.permutations(runs)):
+        world.take((name, records, origin))
+        plain.take((name, [one for one in records if not isinstance(one, (Listed, Ended))], origin))
+    assert world.state() == plain.state()
 
 
 looks = st.builds(

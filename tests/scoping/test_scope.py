@@ -142,8 +142,39 @@ MISTAKES = [
     ("targets: []", "targets: [{what: 10.0.0.0/24, until: soon}]", 25, "2026-12-31"),
     ("targets: []", "targets: nothing", 25, "has to be a list"),
     ("targets: []", "targets: []\nobligations: [pci]", 26, "no deadline rule"),
+    ("targets: []", "targets: []\nobligations: [{name: own, applies_to: moon}]", 26, "cannot be “moon”"),
+    (
+        "targets: []",
+        "targets: []\nobligations: [{name: own, applies_to: 'zone:Card payments'}]",
+        26,
+        "cannot be “zone:",
+    ),
     ("targets: []", "targets: []\nservices: 3", 26, "there twice"),
 ]
+
+
+def test_an_obligation_is_attached_to_a_service_a_zone_an_entity_or_all(example: str) -> None:
+    text = (
+        example
+        + """
+obligations:
+  - own
+  - {name: bod-26-04, applies_to: [dmz, "service:Card payments", "entity:Example Stores South"]}
+"""
+    )
+    assert parse(text, shipped=SHIPPED, obligations={"own", "bod_26_04"}).scope.obligations == (
+        facts.Obligation("own"), facts.Obligation("bod-26-04", "dmz"),
+        facts.Obligation("bod-26-04", "service:Card payments"),
+        facts.Obligation("bod-26-04", "entity:Example Stores South"),
+    )  # fmt: skip
+
+
+def test_a_name_that_two_things_have_needs_its_kind() -> None:
+    text = "organization: E\nzones: {Shop: {names: [x]}}\nservices: [{name: Shop, assets: ['name:x']}]\n"
+    with pytest.raises(BadScope, match="service:Shop or zone:Shop"):
+        parse(text + "obligations: [{name: own, applies_to: Shop}]")
+    found = parse(text + "obligations: [{name: own, applies_to: 'zone:Shop'}]").scope
+    assert facts.subject(found.obligations[0].applies_to, found) == ("zone", "Shop")
 
 
 @pytest.mark.parametrize(("old", "new", "line", "what"), MISTAKES)

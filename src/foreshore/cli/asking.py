@@ -67,7 +67,15 @@ def show_explanation(found: dict[str, Any]) -> None:
         typer.echo("Fixing it removes too little of the modelled risk to be measured (less than 0.05 %).")
     typer.echo(row["reason"])
     typer.echo(row["would_lower"])
-    if row["label"]:
+    for one in found["decision_points"]:
+        typer.echo(
+            f"{one['table']}: {one['outcome']}" + (f", decided by {one['decided_by']}" if one["decided_by"] else "")
+        )
+        for point in one["points"]:
+            typer.echo(
+                f"    {point['point'].replace('_', ' ')} = {point['value']}: {point['fact']} ({point['source']})"
+            )
+    if row["label"] and not found["decision_points"]:
         typer.echo(f"SSVC: {row['label']}")
     typer.echo("")
     for fact in found["facts"]:

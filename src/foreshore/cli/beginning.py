@@ -106,7 +106,7 @@ def _import(workspace: Workspace, reports: Sequence[Path], site: str, vantage: s
 
     from foreshore.cli import setup
     from foreshore.cycle import taking
-    from foreshore.discovery.importing import ImportResult
+    from foreshore.discovery.imported import ImportResult
 
     found = ImportResult()
     if reports:

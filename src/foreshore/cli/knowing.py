@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import getpass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from foreshore.cli.reading import TopOption
 from foreshore.cli.shared import JsonOption, WorkspaceOption, day, note, open_workspace, print_json, table
 from foreshore.errors import UsageError
+
+if TYPE_CHECKING:
+    from foreshore.workspace import Workspace
 
 ANSWERS = {"same": True, "different": False}
 
@@ -29,10 +32,11 @@ def register(app: typer.Typer) -> None:
 def assets(
     context: typer.Context,
     top: TopOption = None,
+    gone: Annotated[bool, typer.Option(help="List the assets that exist no more, and why, instead.")] = False,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:
-    """List assets with their zone, owner and open exposures; the most urgent first.
+    """List assets with their zone, owner and open exposures; the most urgent first. Gone ones are counted alone.
 
     Example: foreshore assets --top 20
     """
@@ -41,6 +45,9 @@ def assets(
     from foreshore import keys
     from foreshore.query import lists
 
+    if gone:
+        _gone(open_workspace(workspace), top, json)
+        return
     limit = "" if json and top is None else f" limit {top or 20}"
     found = lists.rows(
         open_workspace(workspace),
@@ -58,6 +65,42 @@ def assets(
         for one in found
     ]  # fmt: skip
     table(head, rows, right=(6, 7, 8))
+    left = _left(open_workspace(workspace), "count(*) as n")
+    if left and (count := left[0]["n"]):
+        typer.echo(f"{count:,} more exist no more (foreshore assets --gone lists them)", err=True)
+
+
+_WHY = {
+    "not_listed": "no longer listed by {source}", "ended": "{source} says: {detail}",
+    "silent": "short-lived, and nobody has seen it", "superseded": "followed by a newer image of {detail}",
+}  # fmt: skip
+
+
+def _left(opened: Workspace, what: str, rest: str = "") -> list[dict[str, Any]]:
+    """Ask the served assets that exist no more; an older cycle's answer has none, and gives no row."""
+    from foreshore.query import lists
+
+    known = "select 1 from duckdb_tables() where table_name = 'gone_assets' and database_name = 'serving'"
+    return lists.rows(opened, f"select {what} from gone_assets {rest}") if lists.rows(opened, known) else []
+
+
+def _gone(opened: Workspace, top: int | None, json: bool) -> None:
+    """Print the assets that exist no more, the latest first."""
+    from foreshore import keys
+
+    limit = "" if json and top is None else f" limit {top or 20}"
+    found = _left(opened, "* exclude (cycle)", "order by gone_at desc, name, asset" + limit)
+    for row in found:
+        row["asset"] = keys.show("AST", row["asset"])
+    if json:
+        print_json(found)
+        return
+    rows = [
+        (one["asset"], one["name"], one["kind"], one["site"], day(one["gone_at"]), day(one["last_seen"]),
+         _WHY[one["why"]].format(source=one["source"], detail=one["detail"] or "it has ended"))
+        for one in found
+    ]  # fmt: skip
+    table(("asset", "name", "kind", "site", "gone since", "last seen", "why"), rows)
 
 
 def review(
@@ -131,6 +174,8 @@ def show(
         print_json(found)
         return
     typer.echo(f"{found['id']}  {found['name']}")
+    if found["end_of_support"]:
+        typer.echo(f"{found['end_of_support']['sentence']} (endoflife.date)")
     typer.echo("")
     table(
         ("what", "value", "counts", "said by", "last"),

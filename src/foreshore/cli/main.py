@@ -7,7 +7,18 @@ import sys
 
 import typer
 
-from foreshore.cli import asking, collecting, deciding, knowing, reading, running, setup
+from foreshore.cli import (
+    asking,
+    backtesting,
+    collecting,
+    deciding,
+    intelligence,
+    knowing,
+    policies,
+    reading,
+    running,
+    setup,
+)
 from foreshore.errors import ForeshoreError
 
 app = typer.Typer(
@@ -19,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (setup, collecting, running, reading, knowing, asking, deciding):
+for module in (setup, collecting, running, intelligence, reading, knowing, asking, backtesting, deciding, policies):
     module.register(app)
 
 

@@ -1,19 +1,17 @@
-"""Verbs that run: cycle, intel, scope, validate, doctor."""
+"""Verbs that run: cycle, scope, validate, doctor."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from foreshore.cli.shared import (
-    EXPLOITS,
     FUNNEL,
     TREATMENTS,
     JsonOption,
     WorkspaceOption,
-    day,
     interval,
     note,
     open_workspace,
@@ -24,17 +22,12 @@ from foreshore.cli.shared import (
 )
 from foreshore.errors import UsageError
 
-if TYPE_CHECKING:
-    from foreshore.intel.update import UpdateResult
-
-intel_app = typer.Typer(no_args_is_help=True, help="What the world knows of weaknesses.", rich_markup_mode=None)
 scope_app = typer.Typer(no_args_is_help=True, help="What the programme looks at.", rich_markup_mode=None)
 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this module."""
     app.command()(cycle)
-    app.add_typer(intel_app, name="intel")
     app.add_typer(scope_app, name="scope")
     app.command()(validate)
     app.command()(doctor)
@@ -149,107 +142,6 @@ def show_services(result: dict[str, Any]) -> None:
         ("service", "tier", "falls in a year", "likely between", "best to worst case", "share of risk", "loss a year"),
         rows, right=(1, 2, 5, 6),
     )  # fmt: skip
-
-
-@intel_app.command()
-def update(
-    sources: Annotated[
-        list[str] | None, typer.Option("--from", help="A file, folder or address to read in place of the usual ones.")
-    ] = None,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Keep all weaknesses, not only those present here.")
-    ] = False,
-    workspace: WorkspaceOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Read threat intelligence: known exploitation, chances of exploitation, exploits, scores.
-
-    Example: foreshore intel update --from feeds/
-    """
-    from foreshore.intel import update as updating
-
-    result = told_update(
-        updating.update(open_workspace(workspace), sources=sources or None, only_present=not everything, say=note)
-    )
-    if json:
-        print_json(result)
-    else:
-        show_update(result)
-    if result["errors"]:
-        raise typer.Exit(1)
-
-
-def told_update(result: UpdateResult) -> dict[str, Any]:
-    """Return what `intel update --json` prints."""
-    return {
-        "feeds": [
-            {"feed": one.feed, "file": one.name, "digest": one.digest, "observed_at": one.date, "read": one.signals,
-             "new": one.new}
-            for one in result.read
-        ],
-        "new": result.new,
-        "weaknesses": result.weaknesses if result.weaknesses >= 0 else None,
-        "age_days": result.stale,
-        "never_read": list(result.missing),
-        "errors": [{"file": name, "error": why} for name, why in result.failed],
-        "skipped": [{"file": name, "why": why} for name, why in result.skipped],
-    }  # fmt: skip
-
-
-def show_update(result: dict[str, Any]) -> None:
-    """Print what each feed brought, and what stays unknown."""
-    rows = [
-        (one["feed"], one["file"], str(one["observed_at"] or "")[:10], f"{one['read']:,}", f"{one['new']:,}")
-        for one in result["feeds"]
-    ]
-    table(("feed", "from", "as of", "statements here", "new"), rows, right=(3, 4))
-    for name in result["never_read"]:
-        typer.echo(f"Never read: {name}. What only it would tell is unknown, not zero.")
-    for one in result["skipped"][:5]:
-        say(f"not taken: {one['file']}: {one['why']}")
-    for one in result["errors"]:
-        say(f"foreshore: {one['error']}")
-
-
-@intel_app.command()
-def show(
-    weakness: Annotated[str, typer.Argument(help="A public name, such as CVE-2021-44228.")],
-    workspace: WorkspaceOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Tell what is known of one weakness, since when, and by whom.
-
-    Example: foreshore intel show CVE-2021-44228
-    """
-    from foreshore.intel import show as showing
-    from foreshore.store import open_lake
-
-    with open_lake(open_workspace(workspace), read_only=True) as lake:
-        found = showing.show(lake, weakness)
-    if json:
-        print_json(found)
-    else:
-        show_weakness(found)
-
-
-def show_weakness(found: dict[str, Any]) -> None:
-    """Print the summary of one weakness and the statements it comes from."""
-    summary = found["summary"]
-    typer.echo(f"{summary['weakness']}  {summary['description'][:300]}".rstrip())
-    typer.echo(f"On {found['present']:,} places here.")
-    score = f"{summary['cvss']:.1f} ({summary['cvss_vector']})" if summary["cvss"] is not None else "unknown"
-    chance = f"{percent(summary['epss'])} ({day(summary['epss_at'])})" if summary["epss"] is not None else "unknown"
-    known = {True: f"yes, since {day(summary['kev_at'])}", False: "no", None: "unknown: no catalogue was read"}
-    typer.echo(
-        f"Exploit: {EXPLOITS.get(summary['exploit'], summary['exploit'])}. Known to be exploited: {known[summary['kev']]}."
-    )
-    typer.echo(f"EPSS: {chance}. CVSS: {score}.")
-    rows = [
-        (one["kind"], "" if one["value"] is None else f"{one['value']:g}", (one["text"] or "")[:60], one["source"],
-         day(one["observed_at"]))
-        for one in found["signals"] if one["kind"] != "description"
-    ]  # fmt: skip
-    table(("what", "value", "text", "source", "since"), rows[:40], right=(1,))
 
 
 @scope_app.command(name="show")

@@ -21,7 +21,8 @@ CoverageOption = Annotated[
     typer.Option(
         "--coverage",
         help="What you know these files to cover: none, complete (all results for the hosts in them) or site "
-        "(all hosts of the site), with a floor if there is one, such as complete:high.",
+        "(all hosts of the site), with a floor if there is one, such as complete:high; or assets (they name all "
+        "assets that the source knows, so that others of it are gone).",
     ),
 ]
 MappingOption = Annotated[

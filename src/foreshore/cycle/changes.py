@@ -17,7 +17,7 @@ NAMED = 3  # items that a sentence names
 _ASSESSED = """
     select coalesce(n.canonical, a.exposure) as exposure,
         arg_max({{'weakness': a.weakness, 'asset_name': a.asset_name, 'title': a.title, 'treatment': a.treatment,
-            'contribution': a.contribution, 'state': a.state}}, (a.contribution, -a.rank)) as what,
+            'contribution': a.contribution, 'state': a.state, 'asset': a.asset, 'exploit': a.exploit}}, (a.contribution, -a.rank)) as what,
         min(a.first_seen) as first_seen
     from assessments a left join exposure_now n on n.exposure = a.exposure
     where a.cycle = {cycle} group by 1
@@ -34,8 +34,11 @@ _MOVES = """
         where e.happened_at <= {now} and (n.canonical is null or n.canonical = e.exposure) group by 1
     ), both_of as (
         select coalesce(new.exposure, old.exposure) as exposure, old.what as was, new.what as became, case
-            when new.exposure is null then case when life.kind = 'fixed' then 'fixed' else 'recounted' end
-            when old.exposure is null and life.kind = 'reopened' then 'reopened'
+            when new.exposure is null then case when life.kind = 'fixed' then 'fixed'
+                when exists (select 1 from gone_assets g where g.cycle = {cycle} and g.asset = coalesce(
+                    (select n.canonical from asset_now n where n.asset = old.what.asset), old.what.asset)) then 'gone'
+                else 'recounted' end
+            when old.exposure is null and (life.kind = 'reopened' or new.what.state = 'reopened') then 'reopened'
             when old.exposure is null then case when known.exposure is null then 'new' else 'recounted' end
             when old.what.treatment is distinct from new.what.treatment then 'moved' end as kind
         from old full join new on new.exposure = old.exposure left join known on known.exposure = new.exposure
@@ -74,7 +77,7 @@ _SIGNALS = """
 class Changes:
     """Counts of exposures, with the biggest of each kind; imports and signals.
 
-    Kinds are new, fixed, reopened, moved (treated otherwise) and recounted: there before and after, but
+    Kinds are new, fixed, reopened, gone (with their assets), moved (treated otherwise) and recounted: there before and after, but
     counted in only one of the two cycles, because what counts was changed.
     """
 
@@ -86,6 +89,7 @@ class Changes:
     ports: int
     relations: int
     signals: dict[str, Any]
+    by_news: int = 0  # of those moved, how many for what is known of their exploits
 
     @property
     def anything(self) -> bool:
@@ -100,19 +104,24 @@ def between(lake: Lake, cut: Cut) -> Changes:
     }  # fmt: skip
     runs, signals = (_NEWS.format(table=name, **moments) for name in ("runs", "signals"))
     old, new = (_ASSESSED.format(cycle=int(row["cycle"])) for row in (cut.old, cut.new))
-    rows = lake.sql(_MOVES.format(old=old, new=new, **moments)).to_pylist()
+    rows = lake.sql(_MOVES.format(old=old, new=new, cycle=int(cut.new["cycle"]), **moments)).to_pylist()
     imports = lake.sql(_IMPORTS.format(news=runs)).to_pylist()[0]
     parts = lake.sql(_PARTS_SEEN.format(news=runs)).to_pylist()[0]
     cycles = f"{int(cut.old['cycle'])}, {int(cut.new['cycle'])}"
-    kinds = ("new", "fixed", "reopened", "moved", "recounted")
+    kinds = ("new", "fixed", "reopened", "gone", "moved", "recounted")
     by_kind = {kind: [row for row in rows if row["kind"] == kind] for kind in kinds}
     return Changes(
-        counts={kind: len(found) for kind, found in by_kind.items()},
+        counts={kind: len(found) for kind, found in by_kind.items()}, by_news=sum(map(_by_news, by_kind["moved"])),
         biggest={kind: [_item(row) for row in found[:NAMED]] for kind, found in by_kind.items()},
         imports=imports["n"], sources=imports["sources"] or [], ports=parts["ports"], relations=parts["relations"],
         assets=lake.sql(_ASSETS.format(**moments)).column("n")[0].as_py(),
         signals=lake.sql(_SIGNALS.format(news=signals, before=moments["before"], cycles=cycles)).to_pylist()[0],
     )  # fmt: skip
+
+
+def _by_news(row: dict[str, Any]) -> bool:
+    """Is an exposure treated otherwise after more, or less, became known of its exploit?"""
+    return bool(row["was"] and row["became"] and row["was"]["exploit"] != row["became"]["exploit"])
 
 
 def _item(row: dict[str, Any]) -> dict[str, Any]:
@@ -122,6 +131,7 @@ def _item(row: dict[str, Any]) -> dict[str, Any]:
         "title": what["title"], "contribution": what["contribution"],
         "treatment": {"old": row["was"]["treatment"] if row["was"] else None,
                       "new": row["became"]["treatment"] if row["became"] else None},
+        "because": f"intelligence: exploit {row['was']['exploit']} → {row['became']['exploit']}" if _by_news(row) else "",
     }  # fmt: skip
 
 
@@ -159,6 +169,8 @@ def _world(chain: Chain, seen: Changes) -> str:
     if not parts:
         return "Nothing new is known of the weaknesses here." if not signals["weaknesses"] else (
             f"More is known of {_count(signals['weaknesses'], 'weakness', 'weaknesses')}.")  # fmt: skip
+    if seen.by_news:
+        parts.append(f"{_count(seen.by_news, 'exposure is', 'exposures are')} treated otherwise for it")
     late = f" ({signals['late']:,} of it older than the earlier cycle, but read only now)" if signals["late"] else ""
     return _sentence(parts) + late + "."
 
@@ -171,6 +183,8 @@ def _sight(chain: Chain, seen: Changes) -> str:
         parts.append(f"{_count(seen.assets, 'asset')} for the first time")
     fresh = max(0, seen.counts["new"] - chain.of_the_world.num_rows)
     parts.append(f"{_count(fresh, 'exposure')} for the first time" if fresh else "no new exposures")
+    if seen.counts["gone"]:
+        parts.append(f"{_count(seen.counts['gone'], 'exposure')} gone with assets that exist no more")
     if seen.relations:
         parts.append(_count(seen.relations, "firewall rule or tie", "firewall rules and ties"))
     return _sentence(parts) + _big(seen.biggest["new"] if fresh else []) + "."

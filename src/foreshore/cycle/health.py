@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from foreshore import decisions, keys, policy, store, tables
 from foreshore.errors import BadScope, ForeshoreError, NothingToRead
+from foreshore.intel import held
 from foreshore.intel.signals import feeds_at
+from foreshore.intel.status import stale_after
 from foreshore.intel.update import NEEDED
 from foreshore.store import catalog, evidence, serving
 from foreshore.workspace import FORMAT
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from foreshore.workspace import Workspace
 
 State = Literal["good", "unknown", "warning", "bad"]
-STALE_DAYS = {"kev": 7, "epss": 7, "cve5": 30, "nvd": 30, "poc_index": 30, "metasploit": 30, "exploitdb": 30}
 LEAST_FREE = 1 << 30
 EVIDENCE_READ = 50  # pieces of evidence that are decrypted whole: the newest
 _QUESTIONS = {
@@ -98,7 +99,7 @@ def _schema(lake: Lake) -> int:
 def _feeds(workspace: Workspace) -> Iterator[Finding]:
     if not catalog.path(workspace).exists():
         return
-    now = datetime.now(UTC).replace(tzinfo=None)
+    now, rules = datetime.now(UTC).replace(tzinfo=None), policy.load(workspace.policy_dir)
     with store.open_lake(workspace, read_only=True) as lake:
         rows = {row["feed"]: row for row in feeds_at(lake.sql, now).to_pylist()}
     for question, feeds in NEEDED.items():
@@ -110,12 +111,15 @@ def _feeds(workspace: Workspace) -> Iterator[Finding]:
             yield Finding(f"feed {question}", "unknown", detail)
         for row in read:
             days = max(0, (now - row["date"]).days)
-            old = days > STALE_DAYS.get(row["feed"], 30)
+            old = days > stale_after(rules, row["feed"])
             advice = "; what came since is unknown, not zero: foreshore intel update" if old else ""
             yield Finding(
                 f"feed {question}", "warning" if old else "good",
                 f"{row['feed']} of {row['date']:%Y-%m-%d}, {days} days old{advice}",
             )  # fmt: skip
+    if waiting := held.listed(workspace):
+        named = ", ".join(one.id for one in waiting)
+        yield Finding("feeds held", "warning", f"{named}: waits for a person; foreshore intel held")
 
 
 def _scope(workspace: Workspace) -> Iterator[Finding]:

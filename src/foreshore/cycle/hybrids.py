@@ -43,8 +43,10 @@ _STATES = """
 _TURNED = """
     select coalesce(o.exposure, n.exposure) as exposure, o.state as was, n.state as state
     from was o full join states n on n.exposure = o.exposure
-    where o.state is not null and o.state not in ('fixed', 'gone') and coalesce(n.state, 'gone') in ('fixed', 'gone')
-        or o.state in ('fixed', 'gone') and n.state not in ('fixed', 'gone')
+    where (o.state is not null and o.state <> 'fixed' and coalesce(n.state, 'fixed') = 'fixed'
+        or o.state = 'fixed' and n.state <> 'fixed')
+        -- What went with its asset is no fix: that the asset is gone is something that was seen.
+        and o.state is distinct from 'gone' and n.state is distinct from 'gone'
 """
 _UNTURNED = """
     select coalesce(s.exposure, t.exposure) as exposure,

@@ -39,6 +39,8 @@ _STATE = {
         anti join exposure_now n using (exposure)""",
     "seen": "select run, exposure, proof, word from seen",
     "findings": "select finding, asset, source, rule, severity, word from findings",
+    "extents": "select run, extent, asset from listed",
+    "ends": "select run, asset, reason, observed_at from ended",
     "relations": "select run, kind, source, target, ports, protocol, allowed, note from relations",
 }  # fmt: skip
 _CHUNK = 1 << 20

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from foreshore import decisions, keys, policy
 from foreshore.discovery.importing import Importer
 from foreshore.errors import UsageError
+from foreshore.intel.endings import endings_at
 from foreshore.query import attributes
 from foreshore.store import open_lake
 
@@ -130,6 +131,7 @@ def show(workspace: Workspace, text: str) -> dict[str, Any]:
             f"""select a.old, a.new, a.reason, r.observed_at from asset_aliases a join runs r using (run)
             where a.old = {asset} or a.new = {asset} order by a.generation, a.old"""
         ).to_pylist()
+        ending = _ending(lake, said)
     for row in (*identifiers, *said):
         row.pop("asset")
         if "part" in row:
@@ -138,7 +140,17 @@ def show(workspace: Workspace, text: str) -> dict[str, Any]:
     name = next((row["value"] for row in said if row["attribute"] == "name" and row["in_force"]), "")
     parts = sorted({row["part"] for row in identifiers})
     return {"id": keys.show("AST", asset), "name": name, "parts": parts, "attributes": said,
-            "identifiers": identifiers, "history": history}  # fmt: skip
+            "identifiers": identifiers, "history": history, "end_of_support": ending}  # fmt: skip
+
+
+def _ending(lake: Lake, said: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return until when the operating system in force is supported, None where no feed knows it."""
+    os = next((row["value"] for row in said if row["attribute"] == "os" and row["in_force"]), "")
+    found = endings_at(lake.sql, datetime.now(UTC)).of_system(os) if os else None
+    if found is None:
+        return None
+    return {"product": found.product, "cycle": found.cycle, "day": found.day, "ended": found.ended,
+            "sentence": found.sentence()}  # fmt: skip
 
 
 def _marked(lake: Lake, asset: int, rules: policy.Policy) -> list[dict[str, Any]]:

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from foreshore import __version__, facts, keys
-from foreshore.cycle import acting, inputs, results
+from foreshore.cycle import acting, inputs, results, yardsticks
 from foreshore.cycle.snapshot import LakeSnapshot
 from foreshore.discovery import blindspots, states
 from foreshore.discovery.identity import RECIPE
 from foreshore.discovery.settling import from_policy
 from foreshore.errors import NothingToRead, UsageError
 from foreshore.prioritization import stage
-from foreshore.store import open_lake, serving
+from foreshore.query import gone
+from foreshore.store import open_lake, serving, upkeep
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,17 +62,27 @@ def run(
         row = _row(snapshot, read, version if not known_at else source.version, result)
         batches = {**assessed.batches, **acted.batches, **blind, **_copies(snapshot, read), "cycles": row}
         batches["measures"] = results.measures(snapshot, assessed, result)
+        batches["gone_assets"] = snapshot.laid["gone_assets"]
         lake.append(batches, job=f"cycle:{cycle}")
-        serving.publish(lake, cycle, assets=assessed.modelled.context.assets)
+        serving.publish(lake, cycle, assets=assessed.modelled.context.assets, weighed=assessed.weighed)
+        if yardsticks.took_effect(workspace, lake, cycle, read.policy):
+            on_note("the policy has changed since the last cycle: foreshore policy history")
+        if tended := upkeep.tend(lake):
+            on_note(f"many small files of facts were merged ({tended.merged} groups), so that reading stays quick")
     _acknowledge(workspace, cycle, result)
     return result
 
 
 def snapshot_of(lake: Lake, cycle: int, as_of: datetime, seed: int, read: Inputs) -> LakeSnapshot:
-    """Return the snapshot of a pinned lake, with the states of its exposures at `as_of`."""
+    """Return the snapshot of a pinned lake, with the states of its exposures at `as_of` and the assets gone then."""
     found = LakeSnapshot(lake, cycle, as_of, seed, read.scope, read.policy, read.decisions)
     rules = from_policy(read.policy).rules
-    return found.with_tables(states=states.at(found.sql, as_of, read.decisions, rules))
+    left = gone.gone(found.sql, as_of, read.policy)
+    back = gone.returned(found.sql, as_of)
+    return found.with_tables(
+        states=states.at(found.sql, as_of, read.decisions, rules, gone=left, returned=back),
+        gone_assets=gone.described(found.sql, left, cycle, as_of, read.policy),
+    )
 
 
 def _known(assessed: stage.Assessed) -> blindspots.Known:

@@ -11,7 +11,6 @@ import msgspec
 
 from foreshore import decisions, facts, policy
 from foreshore.errors import BadScope, UsageError
-from foreshore.prioritization.modelled import shipped_attackers
 from foreshore.scoping import applying, check
 from foreshore.scoping.scope import Parsed, read, text_of
 
@@ -54,7 +53,7 @@ def check_scope(workspace: Workspace) -> list[dict[str, Any]]:
 
 def parsed_file(workspace: Workspace, rules: policy.Policy) -> Parsed:
     """Read and check scope.yaml; raises BadScope."""
-    return read(workspace.scope_file, shipped=shipped_attackers(rules), obligations=rules.names("obligations"))
+    return read(workspace.scope_file, shipped=_shipped_attackers(rules), obligations=rules.names("obligations"))
 
 
 def site_of_import(workspace: Workspace, site: str | None, vantage: str, say: Say) -> str:
@@ -105,7 +104,7 @@ def taken(workspace: Workspace, opened: Decisions, rules: policy.Policy, say: Sa
 
 def _applied(workspace: Workspace, opened: Decisions, rules: policy.Policy) -> ScopeInForce:
     return applying.apply(
-        opened, text_of(workspace.scope_file), author=getpass.getuser(), shipped=shipped_attackers(rules),
+        opened, text_of(workspace.scope_file), author=getpass.getuser(), shipped=_shipped_attackers(rules),
         obligations=rules.names("obligations"),
     )  # fmt: skip
 
@@ -127,3 +126,10 @@ def approve_targets(workspace: Workspace, *, because: str, until: date | None = 
          "authorised_by": one.authorised_by}
         for one in held
     ]  # fmt: skip
+
+
+def _shipped_attackers(rules: policy.Policy) -> dict[str, facts.Attacker]:
+    # Imported here: an import of reports needs this module, and not the attack graph behind it.
+    from foreshore.prioritization.modelled import shipped_attackers
+
+    return shipped_attackers(rules)

@@ -14,6 +14,7 @@ from foreshore.discovery import importing
 from foreshore.store import open_lake
 
 if TYPE_CHECKING:
+    from foreshore.discovery.imported import ImportResult
     from foreshore.workspace import Workspace
 
 
@@ -28,7 +29,7 @@ def take(
     on_note: Callable[[str], None] | None = None,
     mapping: Path | None = None,
     asset: str = "",
-) -> importing.ImportResult:
+) -> ImportResult:
     """Import `paths` as `discovery.importing.import_paths`, and acknowledge the runs among the decisions."""
     result = importing.import_paths(
         workspace, paths, source=source, site=site, vantage=vantage, coverage=coverage, on_note=on_note,
@@ -45,6 +46,10 @@ def claims(workspace: Workspace) -> list[facts.Decision]:
     """Return the claims of fixes that are effective now."""
     if not workspace.decisions_file.exists():
         return []
-    with open_lake(workspace, read_only=True) as lake, decisions.open(workspace) as opened:
-        words = opened.effective(datetime.now(UTC), aliases(lake))
+    now = datetime.now(UTC)
+    with decisions.open(workspace) as opened:
+        if not any(one.disposition == "claimed_fixed" for one in opened.effective(now, {})):
+            return []  # most imports: nobody needs to ask the facts where ids lead
+        with open_lake(workspace, read_only=True) as lake:
+            words = opened.effective(now, aliases(lake))
     return [one for one in words if one.disposition == "claimed_fixed"]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from foreshore.decisions.models import Approval, AssetReview, Audit, Disposition
 from foreshore.decisions.records import AuditEntry, BrokenLink
 
 BEGINNING = "0" * 64
+POLICY = "policy in force"
 COVERED: dict[str, type[models.Model]] = {
     "dispositions": Disposition,
     "scopes": ScopeVersion,
@@ -99,6 +100,18 @@ def record(
 def _digest(link: Audit) -> str:
     parts = [link.previous, utc(link.at).isoformat(), link.author, link.what, link.payload]
     return hashlib.sha256(canonical(parts).encode()).hexdigest()
+
+
+def policy_in_force(alias: str, digest: str, *, before: str, changes: Sequence[str], author: str) -> bool:
+    """Add a link that says which policy took effect; False, and no link, where it was in force already."""
+    with writing(alias):
+        last = Audit.objects.using(alias).filter(what=POLICY).order_by("-id").first()
+        former = json.loads(last.payload)["detail"]["digest"] if last else before
+        if former == digest:
+            return False
+        detail = {"digest": digest, "before": former, "changes": list(changes)}
+        record(alias, what=POLICY, author=author, at=datetime.now(UTC), detail=detail, rows={})
+        return True
 
 
 def head(alias: str) -> str:

@@ -178,6 +178,13 @@ class Decisions:
         """Return all receipts, oldest first."""
         return receipts.receipts(self._alias)
 
+    def policy_in_force(self, digest: str, *, before: str, changes: Sequence[str], author: str = "foreshore") -> bool:
+        """Note in the audit trail that a policy took effect; returns False where it was in force already.
+
+        `before` is the digest of the policy until then, for a trail that has no such entry yet.
+        """
+        return audit.policy_in_force(self._alias, digest, before=before, changes=changes, author=author)
+
     def audit_entries(self) -> list[AuditEntry]:
         """Return the audit chain, oldest first."""
         return audit.entries(self._alias)

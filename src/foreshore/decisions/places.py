@@ -73,7 +73,6 @@ def configure(path: Path, url: str = "") -> str:
 
 def _set_up() -> None:
     """Configure Django with the minimal settings, unless a server has configured it already."""
-    import django
     from django.apps import apps
     from django.conf import settings
 
@@ -82,4 +81,5 @@ def _set_up() -> None:
 
         settings.configure(**{name: getattr(ours, name) for name in dir(ours) if name.isupper()})
     if not apps.ready:
-        django.setup()
+        # What django.setup() does besides, logging and the prefix of addresses, is for a server.
+        apps.populate(settings.INSTALLED_APPS)

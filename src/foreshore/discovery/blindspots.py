@@ -156,7 +156,7 @@ _SAID = {
     "no_scanner": ("No scanner has ever looked at {what}", "a scan of them, or an agent; then import its report"),
     "not_lately": (
         "Nobody has looked at {what} for more than {days} days",
-        "a new scan; if they are gone, retire them where they were reported",
+        "a new scan; if they are gone, an export of all assets that no longer names them (--coverage assets)",
     ),
     "no_edr": (
         "No endpoint protection is seen on {what}",

@@ -14,14 +14,14 @@ from typing import Any
 import pyarrow as pa
 
 from foreshore import facts, keys
-from foreshore.discovery import identity, place, weakness
+from foreshore.discovery import identity, place, restarts, weakness
 from foreshore.errors import BadReport
 
 BATCH = 50_000
 MOST_CHECKS = 50_000  # texts of checks that are remembered at a time
 SLACK = timedelta(hours=26)  # clocks and time zones; what is later than this lies in the future
 SEVERITY = {name: rank for rank, name in enumerate(facts.SEVERITIES)}
-WORD = {"open": 0, "fixed": 1, "suppressed": 2, "accepted": 3, "false_positive": 4}
+WORD = {"open": 0, "fixed": 1, "suppressed": 2, "accepted": 3, "false_positive": 4, "reboot_pending": 5}
 TIME = pa.timestamp("us")
 TEXTS = pa.list_(pa.string())
 
@@ -32,8 +32,8 @@ Redact = Callable[[str], str]
 class Columns:
     """Collects the records of one run; `sink(name, table)` receives staged rows as they fill up.
 
-    Names: sightings, identifiers, ports, findings, checks, relations, controls, covered, check_sets,
-    skipped. `proofs` ranks the words of `facts.Proof`; `redact` replaces secrets in free text. Raises
+    Names: sightings, identifiers, ports, findings, checks, relations, controls, covered, check_sets, listed,
+    ended, skipped. `proofs` ranks the words of `facts.Proof`; `redact` replaces secrets in free text. Raises
     BadReport for a record that names an asset which the report has not shown.
     """
 
@@ -94,6 +94,8 @@ class Columns:
             facts.Relation: self._relations,
             facts.ControlSeen: self._controls,
             facts.Covered: self._covered,
+            facts.Listed: self._listed,
+            facts.Ended: self._ended,
             facts.Skipped: self._skipped,
         }
 
@@ -219,7 +221,17 @@ class Columns:
             cvss_vector=[one.cvss_vector for one in batch],
             cvss_score=pa.array([one.cvss_score for one in batch], pa.float64()),
             proof=pa.array([self._proofs[one.proof] for one in batch], pa.int8()),
-            word=[one.word for one in batch],
+            # Most speak of no restart and need no closer look.
+            word=[
+                restarts.word_of(one)
+                if "eboot" in one.evidence
+                or "estart" in one.evidence
+                or "unning kernel" in one.evidence
+                or "eboot" in one.title
+                or "estart" in one.title
+                else one.word
+                for one in batch
+            ],
             evidence=[redact(one.evidence) if one.evidence else "" for one in batch],
             instances=pa.array([one.instances for one in batch], pa.int32()),
             first_seen=_stamps([one.first_seen for one in batch]),
@@ -302,18 +314,44 @@ class Columns:
             checks=[self._check_set(one) for one in batch],
             floor=pa.array([SEVERITY[one.floor] for one in batch], pa.int8()),
             authenticated=pa.array([one.authenticated for one in batch], pa.bool_()),
+            places=[self._place_set(one) for one in batch],
         )
 
     def _check_set(self, one: facts.Covered) -> str:
         """`*`, or the name of the list: by its content, so that equal lists are kept once."""
         if one.checks == "*" and not one.check_list:
             return "*"
-        if one.check_list and one.check_list not in self._sets:
-            rules = sorted(set(one.check_list))
-            name = self._sets[one.check_list] = f"{keys.of(*rules):016x}"
-            self._give("check_sets", checks=[name] * len(rules), rule=rules)
         # A set that is named but was never listed covers nothing.
-        return self._sets.get(one.check_list, f"unlisted {one.checks}")
+        return self._set(one.check_list) if one.check_list else f"unlisted {one.checks}"
+
+    def _place_set(self, one: facts.Covered) -> str:
+        """The name of the set of places where it was looked; '' for everywhere."""
+        paths = tuple(place.file(path) for path in one.paths)
+        ports = (place.port(one.port, one.protocol, "").text,) if one.port else ()
+        return self._set((*ports, *paths)) if ports or paths else ""
+
+    def _set(self, words: tuple[str, ...]) -> str:
+        if words not in self._sets:
+            listed = sorted(set(words))
+            name = self._sets[words] = f"{keys.of(*listed):016x}"
+            self._give("check_sets", checks=[name] * len(listed), rule=listed)
+        return self._sets[words]
+
+    def _listed(self, batch: list[facts.Listed]) -> None:
+        """Each extent once without an asset: that it was listed, which it is also where nothing is in it."""
+        members = [(name, one.extent) for one in batch for name in dict.fromkeys(one.assets)]
+        stated = list(dict.fromkeys((one.extent, one.whole) for one in batch))
+        numbers = pa.array([None if whole else -1 for _, whole in stated], pa.int32())
+        self._give("listed", no=numbers, extent=[extent for extent, _ in stated])
+        self._give("listed", no=self._of([name for name, _ in members]), extent=[extent for _, extent in members])
+
+    def _ended(self, batch: list[facts.Ended]) -> None:
+        self._give(
+            "ended",
+            no=self._of([one.asset for one in batch]),
+            reason=[one.reason for one in batch],
+            observed_at=pa.array(self._times(batch), TIME),
+        )
 
     def _skipped(self, batch: list[facts.Skipped]) -> None:
         self.counts["skipped"] += len(batch)

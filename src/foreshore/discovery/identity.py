@@ -9,12 +9,12 @@ so the order and number of arrivals cannot matter, and a merge or split is a cha
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from foreshore import facts
+from foreshore.discovery.patterns import regex
 
 RECIPE = "identity-2"
 ANCHOR = "anchor"  # the kind under which the key of an atom's own identifier set is kept
@@ -31,8 +31,8 @@ _EMPTY = frozenset(
      "system serial number", "not specified", "not available", "not applicable", "0", "localhost",
      "localhost.localdomain", "localhost6", "localhost4", "invalid", "chassis serial number", "-"}
 )  # fmt: skip
-_HEX = re.compile(r"[^0-9a-f]")
-_FAMILY = re.compile(r"/[^/]*/|[a-z][a-z0-9_.+]*:|[a-z]{1,6}-(?=[0-9a-f]{8})")
+_HEX = regex(r"[^0-9a-f]")
+_FAMILY = regex(r"/[^/]*/|[a-z][a-z0-9_.+]*:|[a-z]{1,6}-(?=[0-9a-f]{8})")
 
 
 @lru_cache(maxsize=262_144)

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from foreshore import facts, keys
-from foreshore.discovery import unnamed
+from foreshore.discovery import endings, unnamed
+from foreshore.discovery.imported import AssetCounts, ExposureCounts, FileError, ImportResult, RunResult, SkippedPart
 from foreshore.errors import BadReport, Conflict, NothingToRead, UsageError
 from foreshore.workspace import Workspace
 
@@ -31,63 +32,10 @@ if TYPE_CHECKING:
 
 FINDINGS_IN_COMMIT = 400_000
 RUNS_IN_COMMIT = 500
+FEW = 200_000  # findings that are settled on one thread
 TRIES = 8
 
 OnNote = Callable[[str], None]
-
-
-class RunResult(msgspec.Struct, frozen=True):
-    """One report as it was taken; `duplicate`: it was known already and nothing was written."""
-
-    run: str
-    file: str
-    reader: str
-    findings: int
-    duplicate: bool
-    coverage: str
-    source: str = ""
-
-
-class ExposureCounts(msgspec.Struct, frozen=True):
-    """What happened to exposures: opened for the first time, reported again, fixed, reopened."""
-
-    new: int = 0
-    seen: int = 0
-    fixed: int = 0
-    reopened: int = 0
-
-
-class AssetCounts(msgspec.Struct, frozen=True):
-    """Assets that are new, that were seen again, and joins that wait for a person."""
-
-    new: int = 0
-    seen: int = 0
-    review: int = 0
-
-
-class FileError(msgspec.Struct, frozen=True):
-    """A file that could not be read, and why, in one sentence."""
-
-    file: str
-    error: str
-
-
-class SkippedPart(msgspec.Struct, frozen=True):
-    """A part of a report that was not taken, and why."""
-
-    file: str
-    where: str
-    why: str
-
-
-class ImportResult(msgspec.Struct, frozen=True):
-    """What an import did; `msgspec.to_builtins` of it is `import --json`."""
-
-    runs: tuple[RunResult, ...] = ()
-    exposures: ExposureCounts = ExposureCounts()
-    assets: AssetCounts = AssetCounts()
-    errors: tuple[FileError, ...] = ()
-    skipped: tuple[SkippedPart, ...] = ()
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -105,11 +53,12 @@ class Origin(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         extent, colon, floor = self.coverage.partition(":")
         known = extent in ("complete", "site") and (not colon or floor in facts.SEVERITIES)
-        if self.coverage not in ("", "none") and not known:
+        if self.coverage not in ("", "none", endings.DECLARED) and not known:
             raise UsageError(
                 f"“{self.coverage}” is no coverage",
                 where="--coverage",
-                hint="none, complete, complete:high (hosts of these files), or site:medium (all of the site)",
+                hint="none, complete, complete:high (hosts of these files), site:medium (all of the site), or assets "
+                "(all assets that the source knows are in these files: others are gone)",
             )
 
 
@@ -131,7 +80,8 @@ def import_paths(
 
     `source` names who says so (default: the tool), `site` the address space, `vantage` the zone where
     the scanner stood, `coverage` what a person declares: `none`, `complete[:FLOOR]` for the hosts in
-    these files, or `site[:FLOOR]` for the whole site; '' takes the reports' own word. `claims` are
+    these files, `site[:FLOOR]` for the whole site, or `assets` where all assets that the source knows are in
+    these files; '' takes the reports' own word. `claims` are
     decisions that say "fixed". `mapping` is a mapping file by which all of them are read; without one, those
     in the workspace's folder `mappings` take part in the choice. Files that cannot be read are listed in `errors`, the others are taken.
     Raises NothingToRead where there is no file at all, UsageError for a coverage that is none and for a
@@ -361,6 +311,12 @@ class Importer:
         if self._staging.findings >= FINDINGS_IN_COMMIT or self._staging.runs >= RUNS_IN_COMMIT:
             self.commit()
 
+    def _share_out(self) -> None:
+        """Few rows are settled on one thread: sharing them out costs more than it saves."""
+        threads = 1 if self._staging.findings < FEW else self.workspace.threads
+        self._lake.use(threads)
+        self._staging.use(threads)
+
     def commit(self) -> None:
         """Settle and append what is staged; raises Conflict when others keep committing meanwhile."""
         if not self._staging.runs:
@@ -368,10 +324,12 @@ class Importer:
         from foreshore.discovery import settling
 
         job = f"import-{keys.of(*sorted(self._staged)):016x}"
+        self._share_out()
         for attempt in range(TRIES):
-            settled = settling.settle(
-                self._lake, self._staging, self._settings, self.workspace.seed, self.claims, self.reviews
-            )
+            with self._lake.together():
+                settled = settling.settle(
+                    self._lake, self._staging, self._settings, self.workspace.seed, self.claims, self.reviews
+                )
             try:
                 self._lake.append(
                     settled.rows,
@@ -396,7 +354,7 @@ class Importer:
 def _coverage(declared: str, covers: bool) -> str:
     if declared == "none":
         return "none"
-    if declared:
+    if declared and declared != endings.DECLARED:
         return "declared"
     return "complete" if covers else "none"
 

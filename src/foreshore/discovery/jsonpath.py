@@ -6,16 +6,16 @@ encloses it (`^^.` one more), `$.` the document, `@key` the name under which the
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding
 
 Step = str | int | None  # a name, a place in a list, or None for every member
-_STEP = re.compile(r'\.?(?:"([^"]*)"|\[(\*|\d{1,9})\]|([^.\[\]"^$@\s][^.\[\]"]*))')
+_STEP = regex(r'\.?(?:"([^"]*)"|\[(\*|\d{1,9})\]|([^.\[\]"^$@\s][^.\[\]"]*))')
 _RAW_LIST: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[msgspec.Raw])
 _RAW_OBJECT: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ANY: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Any)

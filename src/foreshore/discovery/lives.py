@@ -37,12 +37,12 @@ def cover(staging: Staging, rules: life.Rules) -> dict[str, pa.Table]:
             FROM st_runs WHERE coverage = 'declared'
         ) SELECT DISTINCT c.run, o.atom AS asset, c.checks, c.floor, (CASE c.authenticated WHEN true THEN
             {rules.package}
-            WHEN false THEN {_OUTSIDE} ELSE 0 END)::TINYINT AS proof
+            WHEN false THEN {_OUTSIDE} ELSE 0 END)::TINYINT AS proof, coalesce(c.places, '') AS places
         FROM st_covered c JOIN atom_of o USING (run, no) JOIN st_runs r USING (run) WHERE r.coverage =
             'complete'
-        UNION ALL SELECT DISTINCT d.run, o.atom, '*', d.floor, 0::TINYINT FROM declared d JOIN atom_of o
+        UNION ALL SELECT DISTINCT d.run, o.atom, '*', d.floor, 0::TINYINT, '' FROM declared d JOIN atom_of o
             USING (run)
-        UNION ALL SELECT run, NULL, '*', floor, 0::TINYINT FROM declared WHERE extent = 'site'""",
+        UNION ALL SELECT run, NULL, '*', floor, 0::TINYINT, '' FROM declared WHERE extent = 'site'""",
     )
     return {
         "coverage": staging.rows("FROM cover_new ORDER BY run, asset"),
@@ -159,7 +159,7 @@ def _suspects(lake: Lake, staging: Staging) -> None:
     staging.make("suspect_cover", _ON_ASSETS.format(cover="cover_new", runs="st_runs"))
     staging.make(
         "suspect",
-        """SELECT DISTINCT h.exposure, c.run, c.source, c.checks, c.floor, c.proof FROM home h
+        """SELECT DISTINCT h.exposure, c.run, c.source, c.checks, c.floor, c.proof, c.places FROM home h
         JOIN suspect_cover c USING (asset)
         WHERE NOT EXISTS (SELECT 1 FROM shown s WHERE s.exposure = h.exposure AND s.run = c.run)""",
     )
@@ -171,7 +171,7 @@ def _suspects(lake: Lake, staging: Staging) -> None:
 _ON_ASSETS = """
     SELECT DISTINCT coalesce(t.canonical, w.canonical) AS asset, c.run, r.source, r.observed_at AS moment,
         r.digest, c.checks,
-        c.floor, c.proof
+        c.floor, c.proof, c.places
     FROM {cover} c JOIN {runs} r USING (run) LEFT JOIN touched_atom t ON t.atom = c.asset
     LEFT JOIN (SELECT DISTINCT i.site, t.canonical FROM atom_site i JOIN touched_atom t USING (atom)) w
         ON c.asset IS NULL AND w.site = r.site
@@ -205,7 +205,7 @@ def _late(lake: Lake, staging: Staging) -> None:
     staging.hold(
         "late_cover",
         lake.sql(
-            """SELECT run, asset, checks, floor, proof FROM coverage
+            """SELECT run, asset, checks, floor, proof, coalesce(places, '') AS places FROM coverage
             WHERE run IN (SELECT run FROM late_runs) AND (asset IS NULL OR asset IN (SELECT id FROM
                 wanted_ids))""",
             late_runs=later,
@@ -224,7 +224,7 @@ def _late(lake: Lake, staging: Staging) -> None:
     )
     staging.connection.execute(
         """INSERT INTO suspect
-        SELECT DISTINCT h.exposure, c.run, c.source, c.checks, c.floor, c.proof
+        SELECT DISTINCT h.exposure, c.run, c.source, c.checks, c.floor, c.proof, c.places
         FROM home h JOIN (SELECT DISTINCT exposure, source FROM shown) s USING (exposure)
         JOIN late_on c ON c.asset = h.asset AND c.source = s.source
         WHERE NOT EXISTS (SELECT 1 FROM late_seen l JOIN member m USING (exposure)
@@ -233,22 +233,25 @@ def _late(lake: Lake, staging: Staging) -> None:
 
 
 def _knows(lake: Lake, staging: Staging, exposures: str) -> None:
-    """`knows(exposure, source, rule, severity)`: by which checks a source reported each of `exposures`."""
+    """`knows(exposure, source, rule, spot, severity)`: by which checks, and where, a source reported `exposures`.
+
+    A spot is a file or a port, '' where the finding names neither.
+    """
     staging.make("known_member", f"SELECT exposure, canonical FROM member WHERE canonical IN ({exposures})")
     staging.hold(
         "known_old",
         lake.sql(
-            """SELECT DISTINCT x.exposure, f.source, f.rule, f.severity FROM finding_exposures x
+            f"""SELECT DISTINCT x.exposure, f.source, f.rule, f.severity, {_SPOT} AS spot FROM finding_exposures x
             JOIN findings f USING (finding) WHERE x.exposure IN (SELECT exposure FROM ids)""",
             ids=staging.rows("SELECT DISTINCT exposure FROM known_member"),
         ),
     )
     staging.make(
         "knows",
-        """SELECT m.canonical AS exposure, k.source, k.rule, min(k.severity) AS severity FROM (
+        f"""SELECT m.canonical AS exposure, k.source, k.rule, k.spot, min(k.severity) AS severity FROM (
             FROM known_old UNION ALL
-            SELECT y.exposure, f.source, s.rule, s.severity FROM yields y SEMI JOIN known_member USING
-                (exposure)
+            SELECT y.exposure, f.source, s.rule, s.severity, {_SPOT.replace("f.", "s.")} FROM yields y
+            SEMI JOIN known_member USING (exposure)
             JOIN found f USING (finding) JOIN st_findings s ON s.rowid = f.row) k
         JOIN known_member m USING (exposure) GROUP BY ALL""",
     )
@@ -256,18 +259,38 @@ def _knows(lake: Lake, staging: Staging, exposures: str) -> None:
 
 def _missed(lake: Lake, staging: Staging, suspects: str) -> str:
     """A query for those of `suspects` where the source knew the check and the run covered it."""
-    names = staging.rows(f"SELECT DISTINCT checks FROM {suspects} WHERE checks <> '*'")
+    names = staging.rows(
+        f"""SELECT checks FROM {suspects} WHERE checks <> '*' UNION SELECT places FROM {suspects} WHERE places <> ''"""
+    )
     staging.hold(
         "set_old",
         lake.sql("SELECT DISTINCT checks, rule FROM check_sets SEMI JOIN names USING (checks)", names=names),
     )
     staging.make("check_set", "FROM set_old UNION SELECT checks, rule FROM st_check_sets")
+    # What was looked at in certain places counts where these are all the spots at which the source knows it.
     return f"""
-        WITH least AS (SELECT exposure, source, min(severity) AS severity FROM knows GROUP BY ALL)
-        SELECT DISTINCT s.exposure, s.run, s.proof FROM {suspects} s JOIN least l USING (exposure, source)
-        WHERE s.floor <= l.severity AND (s.checks = '*' OR EXISTS (
+        WITH least AS (
+            SELECT exposure, source, min(severity) AS severity, count(DISTINCT spot) AS spots FROM knows GROUP BY ALL
+        ), reported AS (
+            SELECT s.*, l.spots FROM {suspects} s JOIN least l USING (exposure, source) WHERE s.floor <= l.severity
+        )
+        SELECT DISTINCT s.exposure, s.run, s.proof FROM reported s
+        WHERE s.places = '' AND (s.checks = '*' OR EXISTS (
             SELECT 1 FROM knows k JOIN check_set c ON c.rule = k.rule
-            WHERE k.exposure = s.exposure AND k.source = s.source AND c.checks = s.checks))"""
+            WHERE k.exposure = s.exposure AND k.source = s.source AND c.checks = s.checks))
+        UNION
+        SELECT s.exposure, s.run, min(s.proof) FROM reported s
+        JOIN knows k ON k.exposure = s.exposure AND k.source = s.source
+        JOIN check_set p ON p.checks = s.places AND p.rule = k.spot
+        WHERE s.checks = '*' OR EXISTS (SELECT 1 FROM check_set c WHERE c.checks = s.checks AND c.rule = k.rule)
+        GROUP BY s.exposure, s.run HAVING count(DISTINCT k.spot) = any_value(s.spots)"""
+
+
+# Where a finding is, as `Covered` names places: a file or a port. Its component may answer at several ports, of which
+# one finding is kept: so what is located in a component is at no such spot.
+_SPOT = r"""CASE f.place_kind WHEN 'port' THEN f.place WHEN 'code' THEN split_part(f.place, '|', 1)
+    WHEN 'resource' THEN CASE WHEN f.place = f.path THEN regexp_replace(replace(f.path, '\', '/'), '^\./', '') ELSE '' END
+    WHEN 'web' THEN 'tcp/' || regexp_extract(f.place, '^[A-Z]+ [a-z]+://[^/?#]*:([0-9]+)', 1) ELSE '' END"""
 
 
 def _full(staging: Staging) -> None:
@@ -382,7 +405,7 @@ def _covers(lake: Lake, staging: Staging) -> None:
     staging.hold(
         "cover_old",
         lake.sql(
-            """SELECT c.run, c.asset, c.checks, c.floor, c.proof FROM coverage c
+            """SELECT c.run, c.asset, c.checks, c.floor, c.proof, coalesce(c.places, '') AS places FROM coverage c
             WHERE c.asset IS NULL OR c.asset IN (SELECT id FROM wanted_ids)""",
             wanted_ids=staging.rows("FROM full_atom"),
         ),
@@ -391,12 +414,12 @@ def _covers(lake: Lake, staging: Staging) -> None:
         "run_old",
         lake.sql("SELECT run, source, site, observed_at, digest FROM runs WHERE coverage <> 'none'"),
     )
-    staging.make("cover_all", "FROM cover_old UNION SELECT run, asset, checks, floor, proof FROM cover_new")
+    staging.make("cover_all", "FROM cover_old UNION SELECT run, asset, checks, floor, proof, places FROM cover_new")
     staging.make("run_all", "FROM run_old UNION SELECT run, source, site, observed_at, digest FROM st_runs")
     staging.make("cover_on", _ON_ASSETS.format(cover="cover_all", runs="run_all"))
     staging.make(
         "unseen",
-        """SELECT DISTINCT h.exposure, c.run, c.source, c.moment, c.digest, c.checks, c.floor, c.proof
+        """SELECT DISTINCT h.exposure, c.run, c.source, c.moment, c.digest, c.checks, c.floor, c.proof, c.places
         FROM full_home h JOIN cover_on c USING (asset)
         JOIN (SELECT DISTINCT exposure, source FROM presence) p USING (exposure, source)
         WHERE NOT EXISTS (SELECT 1 FROM presence s WHERE s.exposure = h.exposure AND s.run = c.run)""",

@@ -27,7 +27,7 @@ Values = Callable[[str], list[Any]]  # the values of a column or path in one row
 class Mapped:
     """Reads CSV or JSON as a mapping file says; the records come from the generic words."""
 
-    version = 1
+    version = 2
     priority = 100  # who writes a mapping for a file wants it to be used
 
     def __init__(self, mapping: MappingFile) -> None:

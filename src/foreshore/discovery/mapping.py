@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from foreshore.discovery import jsonpath
+from foreshore.discovery.patterns import regex
 from foreshore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -120,8 +121,8 @@ class _Parsing:
 
     def _line(self, key: str, section: str) -> int:
         """The line on which `key` of `section` is written; else the section's; 0 for neither."""
-        header = re.compile(rf'^\s*\[\s*"?{re.escape(section)}"?\s*(?:\.\s*"?{re.escape(key)}"?\s*)?\]')
-        pair = re.compile(rf'^\s*(?:{re.escape(section)}\s*\.\s*)?["\']?{re.escape(key)}["\']?\s*[=.]')
+        header = regex(rf'^\s*\[\s*"?{re.escape(section)}"?\s*(?:\.\s*"?{re.escape(key)}"?\s*)?\]')
+        pair = regex(rf'^\s*(?:{re.escape(section)}\s*\.\s*)?["\']?{re.escape(key)}["\']?\s*[=.]')
         inside, of_section = not section, 0
         for number, line in enumerate(self._lines, 1):
             if section and header.match(line):

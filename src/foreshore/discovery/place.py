@@ -9,10 +9,11 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from foreshore.discovery import weakness
+from foreshore.discovery.patterns import regex
 from foreshore.facts import Finding, PlaceKind
 
-_CPE_WORD = re.compile(r"(?<!\\):")
-_SPACES = re.compile(r"\s+")
+_CPE_WORD = regex(r"(?<!\\):")
+_SPACES = regex(r"\s+")
 _USUAL_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21, "ssh": 22}
 
 
@@ -117,4 +118,9 @@ def code(path: str, rule: str, context: str) -> str:
     """`file|rule|hash` with a hash of the context without white space; the line does not count."""
     bare = _SPACES.sub("", context)
     digest = blake2b(bare.encode(), digest_size=8).hexdigest() if bare else ""
-    return f"{path.replace(chr(92), '/').removeprefix('./')}|{rule}|{digest}"
+    return f"{file(path)}|{rule}|{digest}"
+
+
+def file(path: str) -> str:
+    """The one spelling of a file's path."""
+    return path.replace(chr(92), "/").removeprefix("./")

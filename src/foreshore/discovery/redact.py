@@ -11,14 +11,16 @@ import hmac
 import re
 from collections.abc import Iterable
 
+from foreshore.discovery.patterns import regex
+
 _NAMES = ("passw", "passphrase", "pwd", "secret", "token", "key")
 # Prose names passwords and keys; only where one is given a value is the last pattern worth its time.
-_ASSIGNED = re.compile(r"""(?:passwo?r?d|passphrase|pwd|secret|token|key)["']?\s{0,4}[=:]""")
+_ASSIGNED = regex(r"""(?:passwo?r?d|passphrase|pwd|secret|token|key)["']?\s{0,4}[=:]""")
 
 # Each pattern stands beside lower-case words of which one must occur in what it matches: looking for
 # plain words is many times faster than any pattern, and almost all texts hold none of them.
 _PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
-    (words, re.compile(pattern, re.VERBOSE))
+    (words, regex(pattern, re.VERBOSE))
     for words, pattern in (
         (
             ("private key",),
@@ -73,14 +75,14 @@ _PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
 _WORDS = tuple(dict.fromkeys(word for words, _pattern in _PATTERNS for word in words))
 
 # What stands where a secret could: names of things, examples and what a tool has already hidden.
-_HARMLESS = re.compile(
+_HARMLESS = regex(
     r"""(?ix)\A(?: [*xX.#•-]{3,} .{0,4} | \$\{?[\w.]+\}? | %\w+% | <.*> | \{\{.*\}\} | \d{1,5}
     | (?:true|false|null|none|nil|undefined|empty|blank|yes|no|enabled|disabled|required|optional|unknown)
     | default | (?:os|process|system|config|settings|env)\.[\w.]+
     | \[?(?:redacted|masked|hidden|removed|secret)\b.*
     | (?:password|passwd|secret|token|string|value|changeme)s? )\Z"""
 )
-_REPLACED = re.compile(r"\[secret [0-9a-f]{12}\]")
+_REPLACED = regex(r"\[secret [0-9a-f]{12}\]")
 
 
 def fingerprint(secret: str, key: bytes) -> str:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from foreshore import facts, keys, policy, tables
-from foreshore.discovery import assets, exposures, life, lives, partition
+from foreshore.discovery import assets, endings, exposures, life, lives, partition
 from foreshore.discovery.staging import Staging
 from foreshore.errors import BadPolicy
 from foreshore.workspace import Workspace
@@ -87,7 +87,7 @@ def settle(
     rows |= exposures.regroup(lake, staging)
     lives.sites(lake, staging)
     rows |= lives.settle(lake, staging, numbers.rules, claims)
-    rows |= _others(staging)
+    rows |= _others(staging) | endings.rows(staging)
     skipped = staging.rows('SELECT r.file, s.place AS "where", s.why FROM st_skipped s JOIN st_runs r USING (run)')
     return Settled(rows, _counts(staging, rows), skipped.to_pylist())
 

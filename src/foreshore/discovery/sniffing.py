@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Protocol, runtime_checkable
 
 from foreshore import facts, plugins
 from foreshore.discovery import csvrows, xmlstream
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.reports import decode_head
 from foreshore.errors import BadReport
 
 READERS = "foreshore.discovery.readers"
-_KEY = re.compile(r'"((?:[^"\\]|\\.){1,60})"\s*:')
+_KEY = regex(r'"((?:[^"\\]|\\.){1,60})"\s*:')
 
 
 @runtime_checkable

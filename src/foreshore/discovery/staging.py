@@ -43,7 +43,9 @@ _TABLES = {
         ports VARCHAR, protocol VARCHAR, allowed BOOLEAN, position INTEGER, note VARCHAR, observed_at
             TIMESTAMP""",
     "controls": "run BIGINT, no INTEGER, kind VARCHAR, state VARCHAR, name VARCHAR, observed_at TIMESTAMP",
-    "covered": "run BIGINT, no INTEGER, checks VARCHAR, floor TINYINT, authenticated BOOLEAN",
+    "covered": "run BIGINT, no INTEGER, checks VARCHAR, floor TINYINT, authenticated BOOLEAN, places VARCHAR",
+    "listed": "run BIGINT, no INTEGER, extent VARCHAR",
+    "ended": "run BIGINT, no INTEGER, reason VARCHAR, observed_at TIMESTAMP",
     "check_sets": "run BIGINT, checks VARCHAR, rule VARCHAR",
     "skipped": "run BIGINT, place VARCHAR, why VARCHAR",
 }
@@ -104,6 +106,10 @@ class Staging:
         """The one value that `query` gives."""
         row = self.connection.execute(query).fetchone()
         return None if row is None else row[0]
+
+    def use(self, threads: int) -> None:
+        """Work with that many threads until told otherwise."""
+        self.connection.execute(f"SET threads = {max(1, threads)}")
 
     def close(self) -> None:
         """Give the memory back."""

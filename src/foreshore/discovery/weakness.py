@@ -6,8 +6,10 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-_CVE = re.compile(r"CVE-\d{4}-\d{4,19}", re.IGNORECASE)
-_GHSA = re.compile(r"GHSA(?:-[23456789cfghjmpqrvwx]{4}){3}", re.IGNORECASE)
+from foreshore.discovery.patterns import regex
+
+_CVE = regex(r"CVE-\d{4}-\d{4,19}", re.IGNORECASE)
+_GHSA = regex(r"GHSA(?:-[23456789cfghjmpqrvwx]{4}){3}", re.IGNORECASE)
 PUBLIC = ("CVE-", "GHSA-")
 
 

@@ -1,39 +1,86 @@
-"""Which of a feed's signals are news: compared, by date, with all that is known already."""
+"""Which of a feed's signals are news: compared, by date, with what is known already."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from foreshore.intel.rows import Wanted
+from foreshore import scratch
+from foreshore.intel.rows import SCHEMA, Wanted
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from foreshore.store.ducklake import Lake
 
 # Signals of one point: the later replaces the earlier. Exploits add up instead, one by one, each
-# version of CVSS is a point of its own, and of markers every date counts.
-_POINT = """weakness, kind, source, CASE WHEN kind[:8] = 'exploit_' THEN text WHEN kind = 'cvss' THEN model
+# version of CVSS is a point of its own, and of markers every date counts. What is said of several packages,
+# products, references and techniques stands side by side; a later range of the same package replaces the earlier.
+BY_TEXT = ("affected", "not_affected", "product", "reference", "tactic")
+BY_TEXT_AND_MODEL = ("fixed_in", "technique")
+# Dated by their own record, and taken back or replaced by words of other kinds: each date counts, also
+# where the word is the same as the last. So it does not matter which record was read first.
+RECORDS = (
+    "affected", "not_affected", "fixed_in", "cvss", "cwe", "rejected", "ssvc_exploitation", "ssvc_automatable",
+    "ssvc_impact",
+)  # fmt: skip
+
+
+def _listed(words: tuple[str, ...]) -> str:
+    return ", ".join(f"'{word}'" for word in words)
+
+
+_POINT = f"""weakness, kind, source, CASE WHEN kind[:8] = 'exploit_' THEN text WHEN kind = 'cvss' THEN model
+    WHEN kind IN ({_listed(BY_TEXT)}) THEN text
+    WHEN kind IN ({_listed(BY_TEXT_AND_MODEL)}) THEN concat_ws(chr(31), text, model)
     WHEN weakness = '*' THEN CAST(observed_at AS VARCHAR) END"""
 _COLUMNS = "weakness, kind, value, text, source, model, observed_at, feed"
+STORED = SCHEMA.append(pa.field("feed", pa.string()))
+
+# What news has to be compared with: every word from the first day of what comes on, and before
+# that day only the last word on each point.
+_BASE = f"""
+WITH near AS (SELECT {_COLUMNS} FROM signals s SEMI JOIN incoming_kinds USING (kind) $names)
+SELECT * FROM near WHERE weakness = '*' OR observed_at >= $since
+UNION ALL
+SELECT last.weakness, last.kind, last.value, last.text, last.source, last.model, last.observed_at, last.feed FROM (
+    SELECT arg_max(n, {{day: observed_at, value: value, text: text, model: model}}) AS last FROM near n
+    WHERE weakness <> '*' AND observed_at < $since GROUP BY {_POINT})
+"""
 
 _NEWS = f"""
 CREATE OR REPLACE TEMP TABLE news AS
+WITH fresh AS (
+    SELECT DISTINCT weakness, kind, value, text, source, model, observed_at FROM incoming i
+    WHERE observed_at IS NOT NULL
+), unseen AS (
+    SELECT * FROM fresh f WHERE NOT EXISTS (
+        SELECT 1 FROM known k WHERE k.weakness = f.weakness AND k.kind = f.kind AND k.source = f.source
+            AND k.observed_at = f.observed_at AND k.value IS NOT DISTINCT FROM f.value
+            AND k.text IS NOT DISTINCT FROM f.text AND k.model IS NOT DISTINCT FROM f.model)
+), whole AS (
+    SELECT observed_at FROM incoming WHERE weakness = '*' AND kind = 'feed:epss'
+    UNION SELECT observed_at FROM known WHERE weakness = '*' AND kind = 'feed:epss'
+)
 SELECT {_COLUMNS} FROM (
     SELECT *,
         lag(value) OVER w AS was_value, lag(text) OVER w AS was_text, lag(model) OVER w AS was_model,
-        lag(weakness) OVER w IS NOT NULL AS had,
-        bool_or(NOT fresh) OVER (PARTITION BY weakness, kind, source, observed_at, value, text, model)
-            AS stored
+        lag(weakness) OVER w IS NOT NULL AS had
     FROM (
-        SELECT {_COLUMNS}, false AS fresh FROM known
-            WHERE weakness IN (SELECT weakness FROM incoming) AND kind IN (SELECT kind FROM incoming)
+        SELECT {_COLUMNS}, false AS fresh FROM known k SEMI JOIN unseen USING (weakness, kind, source)
         UNION ALL
-        SELECT DISTINCT weakness, kind, value, text, source, model, observed_at, $digest, true
-            FROM incoming WHERE observed_at IS NOT NULL
+        SELECT weakness, kind, value, text, source, model, observed_at, $feed, true FROM unseen
     ) WINDOW w AS (PARTITION BY {_POINT} ORDER BY observed_at, fresh, value, text, model)
-) WHERE fresh AND NOT stored AND NOT (had AND was_value IS NOT DISTINCT FROM value
-    AND was_text IS NOT DISTINCT FROM text AND was_model IS NOT DISTINCT FROM model)
+) WHERE fresh AND NOT (had AND was_value IS NOT DISTINCT FROM value
+    AND was_text IS NOT DISTINCT FROM text AND was_model IS NOT DISTINCT FROM model
+    AND kind NOT IN ({_listed(RECORDS)})
+    -- A score that is repeated goes without saying only on a day of which all scores were read.
+    AND (kind <> 'epss' OR observed_at IN (SELECT observed_at FROM whole)))
 """
 
 # A late, older file must not change what a newer one said when it repeated the value before: the
@@ -51,48 +98,103 @@ WHERE n.kind = 'epss' AND NOT EXISTS (
         AND k.observed_at > n.observed_at AND k.observed_at <= later.day)
 """
 
-# In a source that lists all it knows, what was there and is missing no longer holds.
-_GONE = """
+# In a source that lists all it knows, what was there and is missing no longer holds, and what is there
+# again holds again, whatever day the entry carries; what others said of the same weakness is theirs to take back.
+_TURNED = """
+CREATE OR REPLACE TEMP TABLE turned AS
+WITH said AS (
+    SELECT weakness, kind, source, value, observed_at, false AS fresh FROM known
+    UNION ALL SELECT weakness, kind, source, value, observed_at, true FROM news
+), held AS (
+    SELECT weakness, kind, source, arg_max(value, observed_at) FILTER (NOT fresh) AS was,
+        arg_max(value, observed_at) AS now
+    FROM said WHERE kind IN (SELECT unnest($kinds)) AND source IN (SELECT source FROM incoming)
+        AND observed_at <= $day GROUP BY ALL
+), listed AS (
+    SELECT weakness, kind, source, max(value) AS value FROM incoming
+    WHERE kind IN (SELECT unnest($kinds)) AND value > 0 GROUP BY ALL
+)
+SELECT weakness, kind, source, was, now, coalesce(listed.value, 0) AS becomes
+FROM held LEFT JOIN listed USING (weakness, kind, source)
+WHERE ($all OR weakness IN (SELECT weakness FROM wanted))
+    AND $day NOT IN (SELECT observed_at FROM known
+        WHERE weakness = '*' AND kind IN (SELECT kind FROM incoming WHERE weakness = '*'))
+"""
+_LISTS = """
 INSERT INTO news
-SELECT weakness, kind, 0, '', source, '', $day, $digest FROM (
-    SELECT weakness, kind, source, arg_max(value, observed_at) AS value FROM known
-    WHERE kind IN (SELECT unnest($kinds)) AND observed_at <= $day GROUP BY ALL
-) WHERE value > 0 AND (weakness, kind) NOT IN (SELECT (weakness, kind) FROM incoming)
-    AND ($all OR weakness IN (SELECT weakness FROM wanted))
-    AND $day > (SELECT coalesce(max(observed_at), TIMESTAMP '1970-01-01') FROM known
-                WHERE weakness = '*' AND kind = 'feed:kev')
+SELECT weakness, kind, becomes, '', source, '', $day, $feed FROM turned WHERE (now > 0) <> (becomes > 0)
+"""
+# An older list that comes late must not change what the next newer one said.
+_NEXT_LIST = """
+INSERT INTO news
+SELECT t.weakness, t.kind, t.was, '', t.source, '', later.day, later.feed
+FROM turned t CROSS JOIN (
+    SELECT observed_at AS day, feed FROM known
+    WHERE weakness = '*' AND kind IN (SELECT kind FROM incoming WHERE weakness = '*') AND observed_at > $day
+    ORDER BY observed_at LIMIT 1
+) later
+WHERE t.was IS NOT NULL AND (t.was > 0) <> (t.becomes > 0) AND NOT EXISTS (
+    SELECT 1 FROM known k WHERE k.weakness = t.weakness AND k.kind = t.kind AND k.source = t.source
+        AND k.observed_at > $day AND k.observed_at <= later.day)
 """
 
 
 class Known:
-    """All signals known so far, in memory; `take` adds what a feed brings, `added` returns the news."""
+    """What is known already, in memory; `take` adds what a feed brings, `added` returns what was new.
 
-    def __init__(self, signals: pa.Table) -> None:
-        import duckdb
+    `signals` has the layout `STORED`. The connection (of the workspace's budget) is closed at the end. Its
+    table `known` says with `fresh` what came since; files are numbers there, for their digests are long.
+    """
 
-        self._connection = duckdb.connect(config={"threads": "2"})
-        self._connection.register("stored", signals)
-        self._connection.execute(f"CREATE TABLE known AS SELECT {_COLUMNS} FROM stored")
-        self._connection.execute("CREATE TABLE added AS FROM known LIMIT 0")
+    def __init__(self, signals: pa.Table, connection: duckdb.DuckDBPyConnection | None = None) -> None:
+
+        self.connection = connection or scratch.connect(threads=2)
+        self.connection.register("stored", signals)
+        self.connection.execute(
+            """CREATE TABLE digests AS
+            SELECT (row_number() OVER ())::INTEGER AS number, feed AS digest FROM (SELECT DISTINCT feed FROM stored)"""
+        )
+        self.connection.execute(
+            f"""CREATE TABLE known AS SELECT {_COLUMNS.replace("feed", "number AS feed")}, false AS fresh
+            FROM stored LEFT JOIN digests ON digest = feed"""
+        )
+        self.connection.unregister("stored")
 
     def take(self, table: pa.Table, digest: str, complete: tuple[str, ...], wanted: Wanted) -> int:
         """Add what is new in `table` (layout of `rows.SCHEMA`) and return how many signals that are."""
-        connection = self._connection
+        connection = self.connection
         connection.register("incoming", table)
-        connection.execute(_NEWS, {"digest": digest})
-        connection.execute(_RESTORED)
+        feed = self._number(digest)
+        connection.execute(_NEWS, {"feed": feed})
+        if pc.any(pc.equal(table["kind"], "epss")).as_py():
+            connection.execute(_RESTORED)
         day = date_of(table)
         if complete and day is not None:
             connection.register("wanted", pa.table({"weakness": pa.array(sorted(wanted or ()), pa.string())}))
-            connection.execute(_GONE, {"day": day, "digest": digest, "kinds": list(complete), "all": wanted is None})
-        connection.execute(f"INSERT INTO known SELECT {_COLUMNS} FROM news")
-        connection.execute(f"INSERT INTO added SELECT {_COLUMNS} FROM news")
+            connection.execute(_TURNED, {"day": day, "kinds": list(complete), "all": wanted is None})
+            connection.execute(_LISTS, {"day": day, "feed": feed})
+            connection.execute(_NEXT_LIST, {"day": day})
+        connection.execute(f"INSERT INTO known SELECT {_COLUMNS}, true FROM news")
         found = connection.sql("SELECT count(*) FROM news WHERE weakness <> '*'").fetchone()
+        connection.execute("DROP TABLE news")
+        connection.unregister("incoming")
         return int(found[0]) if found else 0
 
     def added(self) -> pa.Table:
-        """Return all news so far, in a fixed order."""
-        return self._connection.sql(f"SELECT {_COLUMNS} FROM added ORDER BY ALL").to_arrow_table()
+        """Return all news so far, in a fixed order (layout `STORED`)."""
+        return self.connection.sql(
+            f"""SELECT {_COLUMNS.replace("feed", "digest AS feed")} FROM known JOIN digests ON number = feed
+            WHERE fresh ORDER BY weakness, kind, observed_at, source, text, value, model"""
+        ).to_arrow_table()
+
+    def _number(self, digest: str) -> int:
+        self.connection.execute(
+            """INSERT INTO digests SELECT coalesce(max(number), 0) + 1, $digest FROM digests
+            HAVING count(*) FILTER (digest = $digest) = 0""",
+            {"digest": digest},
+        )
+        found = self.connection.execute("SELECT number FROM digests WHERE digest = ?", [digest]).fetchone()
+        return int(found[0]) if found else 0
 
     def __enter__(self) -> Self:
         return self
@@ -100,13 +202,38 @@ class Known:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._connection.close()
+        self.connection.close()
+
+
+def stored(lake: Lake, coming: Sequence[pa.Table], complete: tuple[str, ...], wanted: Wanted) -> pa.Table:
+    """Return what `coming` has to be compared with: the lake's words of the same kinds, no older than needed."""
+    kinds = {*complete, *(kind for table in coming for kind in pc.unique(table["kind"]).to_pylist())}
+    kinds |= {"feed:epss"} if "epss" in kinds else set()  # of which days all scores are known
+    days = [day for table in coming if (day := pc.min(table["observed_at"]).as_py()) is not None]
+    given = {"incoming_kinds": pa.table({"kind": pa.array(sorted(kinds), pa.string())})}
+    if wanted is not None:
+        given["incoming_names"] = _names(coming, wanted)
+    since = f"TIMESTAMP '{min(days).isoformat(sep=' ')}'" if days else "TIMESTAMP '1970-01-01'"
+    names = "SEMI JOIN incoming_names USING (weakness)" if wanted is not None else ""
+    return lake.sql(_BASE.replace("$names", names).replace("$since", since), **given)
+
+
+def _names(coming: Sequence[pa.Table], wanted: frozenset[str]) -> pa.Table:
+    """The names whose signals can matter: the wanted ones, and those that come whether wanted or not."""
+    parts = [pa.array([*sorted(wanted), "*"], pa.string())]
+    others = [pc.unique(table["weakness"]) for table in coming]
+    return pa.table({"weakness": pc.unique(pa.chunked_array([*parts, *others]))})
 
 
 def date_of(table: pa.Table) -> datetime | None:
     """Return the date of a feed's newest content, from its markers."""
     found = pc.max(table.filter(pc.equal(table["weakness"], "*"))["observed_at"]).as_py()
     return found if isinstance(found, datetime) else None
+
+
+def newest(tables: Iterable[pa.Table]) -> datetime | None:
+    """Return the newest date of several tables of one feed."""
+    return max((day for table in tables if (day := date_of(table)) is not None), default=None)
 
 
 def markers(table: pa.Table) -> int:

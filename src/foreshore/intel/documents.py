@@ -1,14 +1,15 @@
-"""JSON bodies as single documents: one document, an array, one document a line, or a wrapped list."""
+"""JSON bodies as single documents: one document, an array, one document a line, or a wrapped list; and YAML."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
 from foreshore.errors import BadFeed
-from foreshore.intel.body import Body
+from foreshore.intel.body import HEAD, Body
 
 _MOST_LINE = 64 << 20
 
@@ -18,10 +19,14 @@ def documents(body: Body, *, inside: tuple[str, ...] = ()) -> Iterator[dict[str,
 
     Raises BadFeed, with the line where it is read by lines, for anything that is not JSON.
     """
-    if _by_lines(body):
+    # Most bodies are one small file of many: those are opened once.
+    with body.open() as stream:
+        small = stream.read(HEAD + 1)
+    start = io.BytesIO(small) if len(small) <= HEAD else body.open()
+    if _by_lines(start):
         yield from _lines(body)
         return
-    whole = parse(body.read(), body.name)
+    whole = parse(small if len(small) <= HEAD else body.read(), body.name)
     listed = next((whole[name] for name in inside if isinstance(whole, dict) and name in whole), whole)
     for one in listed if isinstance(listed, list) else [listed]:
         if isinstance(one, dict):
@@ -36,9 +41,9 @@ def parse(text: bytes, where: str) -> Any:
         raise BadFeed(f"it is not valid JSON: {error}", where=where, hint="download it again") from error
 
 
-def _by_lines(body: Body) -> bool:
+def _by_lines(start: BinaryIO) -> bool:
     """Say whether the first line is a whole object and another follows."""
-    with body.open() as stream:
+    with start as stream:
         first = stream.readline(_MOST_LINE)
         second = stream.readline(64)
     if not first.lstrip().startswith(b"{") or not second.lstrip().startswith(b"{"):
@@ -59,3 +64,22 @@ def _lines(body: Body) -> Iterator[dict[str, Any]]:
             one = parse(line, f"{body.name}:{number}")
             if isinstance(one, dict):
                 yield one
+
+
+def items(value: Any) -> list[Any]:
+    """Return `value` where it is a list, else an empty one: feeds leave fields out, or write null."""
+    return value if isinstance(value, list) else []
+
+
+def yaml_texts(text: bytes, where: str) -> Any:
+    """Return the YAML value of `text`, every scalar as it is written: days stay text, `3.10` is no number.
+
+    Raises BadFeed, naming `where`, for what is not YAML.
+    """
+    import yaml
+
+    loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+    try:
+        return yaml.load(text, Loader=loader)  # noqa: S506 the base loader makes texts, lists and mappings only
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise BadFeed(f"it is not valid YAML: {error}", where=where, hint="download it again") from error

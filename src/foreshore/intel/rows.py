@@ -21,6 +21,13 @@ SCHEMA = pa.schema(
     ]
 )
 CVE = re.compile(r"CVE-\d{4}-\d{4,}\Z")
+# Names under which databases publish what may have no CVE: the prefixes registered with the OSV schema.
+_ADVISORY = re.compile(
+    r"GHSA(-[23456789cfghjmpqrvwx]{4}){3}\Z"
+    r"|(A|AL[BES]A|ALPINE|ASB-A|AZL|BELL|BIT|CGA|CURL|DEBIAN|DLA|DRUPAL|DSA|DTSA|ECHO|EEF|ELA|GO|GSD|HSEC|JLSEC|KUBE"
+    r"|LBSEC|LSN|MAL|MGASA|MINI|OESA|OSEC|OSV|PHSA|PSF|PUB-A|PYSEC|R[HLX][BES]A|ROOT|RSEC|RUSTSEC|SNYK|UBUNTU|USN|V8|VSV"
+    r"|(SUSE|openSUSE)-[A-Z]U)-[\w.:-]+\Z"
+)
 Wanted = frozenset[str] | None
 _DATE = re.compile(r"(\d{4})[-./](\d{1,2})[-./](\d{1,2})")
 
@@ -107,6 +114,11 @@ def wants(weakness: object, wanted: Wanted) -> TypeGuard[str]:
     return isinstance(weakness, str) and CVE.match(weakness) is not None and (wanted is None or weakness in wanted)
 
 
+def is_public(name: str) -> bool:
+    """Say whether `name` is a CVE or the identifier of a public advisory (GHSA, PYSEC, RHSA, DSA …)."""
+    return CVE.match(name) is not None or _ADVISORY.match(name) is not None
+
+
 def only(names: Iterable[str]) -> Wanted:
-    """Return the CVE names among `names` as the set that feeds filter by."""
-    return frozenset(name for name in names if CVE.match(name))
+    """Return the public names (CVE, GHSA and other advisories) among `names`: the set that feeds filter by."""
+    return frozenset(name for name in names if is_public(name))

@@ -3,6 +3,7 @@
 | kind | what is done | put together by |
 |---|---|---|
 | patch | a named update or a newer version | update or component |
+| reboot | a machine is started again: the fix is installed, what runs is older | asset |
 | rebuild | an image is built again with newer packages | image |
 | configure | a setting is corrected | check |
 | rotate | a secret is replaced and revoked | asset and check |
@@ -44,7 +45,7 @@ with said as (
     left join checks c on c.check_id = f.check_id
 ), known as (
     select a.exposure, a.asset, a.asset_name, a.weakness, a.kind, a.title, a.place_kind, a.place, a.owner,
-        a.treatment, a.contribution, a.low, a.high, a.due, a.due_rule, a.leads_to, a.rank,
+        a.treatment, a.contribution, a.low, a.high, a.due, a.due_rule, a.leads_to, a.rank, a.state,
         k.kind as asset_kind, s.* exclude (exposure, n),
         coalesce(nullif(s.component, ''), nullif(s.component_name, ''), a.title) as product
     from assessed a left join said s on s.exposure = a.exposure and s.n = 1
@@ -53,7 +54,7 @@ with said as (
         and a.treatment is distinct from 'accepted'
 ), sorted as (
     select *, case
-            when kind = 'secret' then 'rotate' when kind = 'code' then 'code'
+            when state = 'reboot_pending' then 'reboot' when kind = 'secret' then 'rotate' when kind = 'code' then 'code'
             when kind in ('misconfiguration', 'identity') then 'configure'
             when asset_kind = 'image' then 'rebuild' when kind = 'end_of_life' then 'replace'
             when fix <> '' or (component <> '' and (fixed_version <> '' or solution)) then 'patch'
@@ -62,7 +63,7 @@ with said as (
     from known
 ), named as (
     select * exclude (solution), case action_kind
-            when 'rotate' then asset::VARCHAR when 'code' then asset::VARCHAR when 'rebuild' then asset::VARCHAR
+            when 'reboot' then asset::VARCHAR when 'rotate' then asset::VARCHAR when 'code' then asset::VARCHAR when 'rebuild' then asset::VARCHAR
             when 'configure' then coalesce(rule, 'None') when 'replace' then product
             when 'patch' then coalesce(nullif(fix, ''), product) else weakness end as what,
         case when action_kind in ('rotate', 'code') then coalesce(rule, 'None') else '' end as more
@@ -210,7 +211,7 @@ def _action(name: tuple[str, ...], rows: Rows, policy: Policy, hours: tuple[floa
 
 
 _EFFORT = {
-    "patch": "patch", "rebuild": "rebuild", "configure": "configure", "rotate": "rotate", "code": "code",
+    "patch": "patch", "reboot": "reboot", "rebuild": "rebuild", "configure": "configure", "rotate": "rotate", "code": "code",
     "replace": "replace", "mitigate": "segment",
 }  # fmt: skip
 
@@ -273,6 +274,12 @@ def _short(component: str) -> str:
     return component
 
 
+def _reboot(rows: Rows, name: tuple[str, ...]) -> tuple[str, str]:
+    count = len(rows)
+    waits = "a fix that is" if count == 1 else f"{count} fixes that are"
+    return f"Restart {rows.first['asset_name']}", f"a restart puts into use {waits} installed already"
+
+
 def _rebuild(rows: Rows, name: tuple[str, ...]) -> tuple[str, str]:
     products = list(dict.fromkeys(map(_short, dict.fromkeys(rows.column("product")))))
     few = ", ".join(products[:4]) + (f" and {len(products) - 4} more" if len(products) > 4 else "")
@@ -310,6 +317,6 @@ def _mitigate(rows: Rows, name: tuple[str, ...]) -> tuple[str, str]:
 
 
 _WORDS = {
-    "patch": _patch, "rebuild": _rebuild, "configure": _configure, "rotate": _rotate, "code": _code,
+    "patch": _patch, "reboot": _reboot, "rebuild": _rebuild, "configure": _configure, "rotate": _rotate, "code": _code,
     "replace": _replace, "mitigate": _mitigate,
 }  # fmt: skip

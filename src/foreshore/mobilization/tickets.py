@@ -61,6 +61,7 @@ def content(action: Action) -> dict[str, Any]:
 
 _HOW = {
     "patch": "Use the usual way of installing updates on these machines.",
+    "reboot": "Restart the machine in its window: the fix is installed, and what runs is still older.",
     "rebuild": "Build the image again from a current base image, push it, and roll it out.",
     "configure": "Change the setting where it is managed, so that it is not set back.",
     "rotate": "Issue a new secret, change its users, revoke the old one, and remove it from the place.",
@@ -70,6 +71,7 @@ _HOW = {
 }
 _ROLLBACK = {
     "patch": "Take a snapshot or note the present version before; go back to it if a service check fails.",
+    "reboot": "Start the machine with the version before (an earlier kernel, say) if it does not come up.",
     "rebuild": "Roll out the previous image digest again.",
     "configure": "Note the present value; set it back.",
     "rotate": "Keep the old secret valid for the change window, then revoke it.",
@@ -98,6 +100,8 @@ def _s(count: int) -> str:
 
 
 def _reboot(action: Action) -> str:
+    if action.kind == "reboot":
+        return "The restart is the change."
     if action.kind not in ("patch", "replace"):
         return "No restart of the machine is expected."
     text = " ".join(str(row[name] or "") for row in action.rows[:20] for name in ("component", "component_name", "fix"))

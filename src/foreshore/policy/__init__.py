@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from foreshore.errors import BadPolicy
-from foreshore.policy import checks
+from foreshore.policy import checks, outcomes
 
 Rows = list[dict[str, str]]
 
@@ -104,28 +104,38 @@ class Policy:
         return found
 
 
-def load(folder: Path | None = None) -> Policy:
-    """Return the shipped policy with the team's files in `folder` in the place of ours.
+def load(folder: Path | None = None, *, only: str = "") -> Policy:
+    """Return the shipped policy with the team's files in `folder` in the place of ours; `only` takes just that file.
 
     Raises BadPolicy, naming file and entry, for an unknown file or entry, a missing one, a number
     outside its unit's bounds, or one that is not between its own low and high.
     """
     settings, tables = _shipped()
-    for path in _own_files(folder, {**settings, **tables}):
-        text = _read(path)
+    for path in _own_files(folder, only):
+        text = text_of(path)
         if path.suffix == ".toml":
-            own = _toml(text, path.name)
+            own = toml(text, path.name)
             checks.against(own, settings[path.stem], path.name, path.stem)
             settings[path.stem] = own
         else:
-            rows = _csv(text, path.name)
-            checks.columns(rows, tables[path.stem], path.name)
-            tables[path.stem] = rows
+            found = rows(text, path.name)
+            checks.columns(found, tables[path.stem], path.name)
+            tables[path.stem] = found
     for name, entries in settings.items():
         checks.numbers(entries, f"{name}.toml")
+    _check_tables(tables)
+    outcomes.obligations(settings["obligations"])
+    outcomes.requirements(settings["standards"]["requirement"])
+    return Policy(settings, tables)
+
+
+def _check_tables(tables: Mapping[str, Rows]) -> None:
     checks.classes(tables["weakness_classes"], "weakness_classes.csv")
     checks.precedence(tables["precedence"], "precedence.csv")
-    return Policy(settings, tables)
+    for name in ("ssvc_deployer", "cisa_coordinator", "bod_26_04"):
+        outcomes.decision_table(name, tables[name])
+    outcomes.mapping(tables["decision_points"])
+    outcomes.threat(tables["threat_metric"])
 
 
 def restore(content: Mapping[str, Any]) -> Policy:
@@ -157,16 +167,17 @@ def _shipped() -> tuple[dict[str, dict[str, Any]], dict[str, Rows]]:
         text = (resources.files(__name__) / name).read_text(encoding="utf-8")
         stem, suffix = name.rsplit(".", 1)
         if suffix == "toml":
-            settings[stem] = _toml(text, name)
+            settings[stem] = toml(text, name)
         else:
-            tables[stem] = _csv(text, name)
+            tables[stem] = rows(text, name)
     return settings, tables
 
 
-def _own_files(folder: Path | None, known: Mapping[str, object]) -> list[Path]:
+def _own_files(folder: Path | None, only: str) -> list[Path]:
     if folder is None or not folder.is_dir():
         return []
     own = sorted(one for one in folder.iterdir() if one.suffix in (".toml", ".csv") and one.is_file())
+    own = [one for one in own if only in ("", one.name)]
     for path in own:
         if path.name not in shipped_files():
             raise BadPolicy(
@@ -175,30 +186,33 @@ def _own_files(folder: Path | None, known: Mapping[str, object]) -> list[Path]:
     return own
 
 
-def _read(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """Return the text of an own file; raises BadPolicy where it cannot be read."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise BadPolicy(f"this file cannot be read as text ({error})", where=path.name) from error
 
 
-def _toml(text: str, name: str) -> dict[str, Any]:
+def toml(text: str, name: str) -> dict[str, Any]:
+    """Return what a file of settings says; raises BadPolicy where it is not valid TOML."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadPolicy(f"this is not valid TOML: {error}", where=name) from error
 
 
-def _csv(text: str, name: str) -> Rows:
+def rows(text: str, name: str) -> Rows:
+    """Return the rows of a table; raises BadPolicy where it is not valid CSV."""
     lines = csv.DictReader(io.StringIO(text), strict=True)
     try:
-        rows = [dict(row) for row in lines]
+        found = [dict(row) for row in lines]
     except csv.Error as error:
         raise BadPolicy(f"this is not valid CSV: {error}", where=f"{name}:{lines.line_num}") from error
-    for number, row in enumerate(rows, start=2):
+    for number, row in enumerate(found, start=2):
         if None in row or None in row.values():
             raise BadPolicy("this row has another number of columns", where=f"{name}:{number}")
-    return rows
+    return found
 
 
 def _parameter(entry: Any, name: str) -> Parameter:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from foreshore.errors import BadPolicy
+from foreshore.policy.words import one_of
 
 # Sections where a team may add entries of its own names; each entry has the shape of one of ours.
 OPEN = ("attackers.profile", "attackers.capability", "effort.hours", "effort.routine")
@@ -22,6 +23,7 @@ UNITS: dict[str, tuple[float, float]] = {
     "seconds": (0.0, 86_400.0),
     "count": (0.0, 1e9),
     "rank": (0.0, 100.0),
+    "score": (0.0, 10.0),
 }
 _KEYS = {"value", "low", "high", "source", "unit"}
 WAYS_IN = ("network", "user", "local", "library", "identity", "configuration")
@@ -85,6 +87,8 @@ def against(own: Any, ours: Any, where: str, path: str) -> None:
         return
     if not isinstance(own, Mapping) or is_number(own):
         raise BadPolicy("a section is expected here", where=f"{where}, {path}")
+    if path == "obligations":
+        return  # rules of a team's own names and outcomes: see `outcomes.obligations`
     if path in OPEN:
         for name, entry in own.items():
             against(entry, ours.get(name, next(iter(ours.values()))), where, f"{path}.{name}")
@@ -125,9 +129,9 @@ def classes(rows: list[dict[str, str]], where: str) -> None:
     for number, row in enumerate(rows, start=2):
         place = f"{where}:{number}, {row['name']}"
         _pattern(row["pattern"], place)
-        _word(row["way_in"], WAYS_IN, place)
-        _word(row["gives"], GIVES, place)
-        _word(row["maturity"], MATURITIES, place)
+        one_of(row["way_in"], WAYS_IN, place)
+        one_of(row["gives"], GIVES, place)
+        one_of(row["maturity"], MATURITIES, place)
         try:
             figures = {key: float(row[key]) for key in ("low", "value", "high")}
         except ValueError as error:
@@ -141,13 +145,13 @@ def precedence(rows: list[dict[str, str]], where: str) -> None:
     for number, row in enumerate(rows, start=2):
         attribute, source = row["attribute"].strip(), row["source"].strip().lower()
         place = f"{where}:{number}, {attribute} from {source}"
-        _word(attribute, ATTRIBUTES, place)
+        one_of(attribute, ATTRIBUTES, place)
         if not source:
             raise BadPolicy(
                 "the source is empty", where=place, hint="the name of a source as foreshore sources prints it, or *"
             )
         if source.startswith("@"):
-            _word(source, tuple(name for name, of in STATEMENTS.items() if attribute in of), place)
+            one_of(source, tuple(name for name, of in STATEMENTS.items() if attribute in of), place)
         if not re.fullmatch(r"[0-9]{1,3}", row["rank"].strip()) or int(row["rank"]) > UNITS["rank"][1]:
             raise BadPolicy(f"“{row['rank']}” is not a rank", where=place, hint="a whole number from 0 (first) to 100")
         if not row["why"].strip():
@@ -165,8 +169,3 @@ def _pattern(pattern: str, place: str) -> None:
         re.compile(pattern)
     except re.error as error:
         raise BadPolicy(f"the pattern is not a regular expression: {error}", where=place) from error
-
-
-def _word(word: str, known: tuple[str, ...], place: str) -> None:
-    if word not in known:
-        raise BadPolicy(f"“{word}” is not known here", where=place, hint="one of " + ", ".join(known))

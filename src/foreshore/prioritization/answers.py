@@ -34,10 +34,8 @@ _WAYS = """
     order by s.exposure, s.service, s.number
 """
 _EXPLOITS = {
-    "none_known": ("no", "No exploit is known"), "poc": ("yes", "A proof of concept is public"),
-    "weaponized": ("yes", "A ready exploit is public"), "attacks": ("yes", "It is used in attacks"),
-    "ransomware": ("yes", "It is used in ransomware attacks"), "built_in": ("yes", "It needs no special exploit"),
-    "unknown": ("unknown", "No source was read that would know"),
+    "none_known": "no", "poc": "yes", "weaponized": "yes", "attacks": "yes", "ransomware": "yes", "built_in": "yes",
+    "unknown": "unknown",
 }  # fmt: skip
 
 
@@ -57,6 +55,8 @@ def explain(workspace: Workspace, text: str, retell: Retell | None = None) -> di
         "id": keys.show("EXP", row["exposure"]),
         "answers": answers(row, known, steps, now),
         "facts": evidence.told(row, known, steps, now),
+        "decision_points": known.points,
+        "techniques": known.techniques,
         "would_lower": row["would_lower"],
         "path": [step_json(step, now) for step in steps],
         "exposure": lists.as_json(row),
@@ -91,20 +91,22 @@ def _reach(row: Row, steps: Sequence[Row], now: datetime) -> dict[str, Any]:
 
 
 def _exploit(row: Row, known: evidence.Known, now: datetime) -> dict[str, Any]:
-    answer, sentence = _EXPLOITS.get(row["exploit"], ("unknown", f"“{row['exploit']}”"))
-    signals = known.signals
-    since = signals.get("exploit_since")
-    sources = ", ".join(signals.get("exploit_sources") or [])
-    more = []
-    if answer == "yes" and since:
-        more.append(f"since {since:%Y-%m-%d}")
-    if answer == "yes" and sources:
-        more.append(f"says {sources}")
+    """The feeds' ladder where one speaks of the weakness, else what its class says; EPSS or the own model beside it."""
+    signals, told = known.signals, known.exploit
+    heard = told["kind"] != "unknown"
+    answer = told["answer"] if heard else _EXPLOITS.get(row["exploit"], "unknown")
+    sentences = [told["sentence"] if heard else known.unspoken]
     if signals.get("epss") is not None:
-        more.append(f"EPSS gives it {100 * signals['epss']:.2g} % in the next 30 days ({signals['epss_at']:%Y-%m-%d})")
-    newest = max((day for day in (since, signals.get("epss_at")) if day), default=None)
-    why = sentence + (": " + "; ".join(more) if more else "") + "."
-    return {"answer": answer, "why": why, "source": sources, "age": age(newest, now)}
+        sentences.append(
+            f"EPSS gives it {100 * signals['epss']:.2g} % in the next 30 days ({signals['epss_at']:%Y-%m-%d})."
+        )
+    elif signals.get("own") is not None:
+        sentences.append(evidence.own_words(signals))
+    newest = max((day for day in (signals.get("exploit_since"), signals.get("epss_at")) if day), default=None)
+    return {
+        "answer": answer, "why": " ".join(sentences), "source": ", ".join(told["sources"]), "age": age(newest, now),
+        "kind": told["kind"] if heard else row["exploit"], "rungs": told["rungs"], "looked": told["looked"],
+    }  # fmt: skip
 
 
 def _leads(row: Row, steps: Sequence[Row]) -> dict[str, Any]:

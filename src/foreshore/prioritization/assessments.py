@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foreshore import facts, tables
-from foreshore.prioritization import labelling, treatment
+from foreshore.intel.signals import feeds_at
+from foreshore.prioritization import labelling, maturity, treatment
 from foreshore.prioritization.reach import numbered
 from foreshore.prioritization.risk import by_exposure
 from foreshore.prioritization.treatment import Judged
@@ -50,6 +51,8 @@ def judge(modelled: Modelled, risk: Risk) -> tuple[Judged, dict[str, NDArray[np.
         has_fix=_has_fix(exposures), in_scope=in_scope(modelled),
         question=questions(modelled, risk, at_worst),
         services=_joined_rows(names, risk.services_of), because=reasons,
+        vendor=texts(modelled.judged.column("vendor")),
+        vendor_because=texts(modelled.judged.column("vendor_because")),
     )  # fmt: skip
     return judged, shares
 
@@ -192,6 +195,10 @@ def table(snapshot: facts.Snapshot, modelled: Modelled, risk: Risk, judged: Judg
             "first_seen", "last_seen", "sources")},
         **assets,
         **_signal_columns(modelled),
+        "exploit_because": maturity.sentences(
+            exposures, modelled.judged, modelled.signals,
+            feeds_at(snapshot.sql, snapshot.as_of).to_pylist(), snapshot.policy,
+        ),
         **_verdict_column(snapshot, exposures),
         "in_scope": judged.in_scope, "way_in": modelled.judged.column("way_in"),
         "reachable": judged.reachable, "reach_fact": reach_facts(modelled, risk), "exploit": judged.exploit,
@@ -202,6 +209,7 @@ def table(snapshot: facts.Snapshot, modelled: Modelled, risk: Risk, judged: Judg
         "treatment": pa.array(decision.tolist(), pa.string(), mask=dismissed),
         "reason": treatment.reasons(judged, decision), "would_lower": treatment.would_lower(judged, decision),
         "disposition": judged.disposition, "disposition_because": judged.because,
+        **{name: modelled.judged.column(name) for name in ("vendor", "vendor_because")},
         "fix": _fixes(exposures), **outcome,
     }  # fmt: skip
     built = pa.table({name: _array(values) for name, values in columns.items()}).take(pa.array(order))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from foreshore import scratch
 from foreshore.prioritization.compile import GIVES, WAYS, Chances
 from foreshore.prioritization.likelihood import weigh
 from foreshore.prioritization.reach import Ints, numbered
@@ -49,10 +50,9 @@ _PORTS = """
 
 def weighed(context: Context, signals: pa.Table, policy: Policy) -> pa.Table:
     """Return the rows of `likelihood.SCHEMA`, one for each exposure of `context`, in its order."""
-    import duckdb
     import pyarrow as pa
 
-    connection = duckdb.connect()
+    connection = scratch.connect()
     try:
         connection.register("exposures", context.exposures)
         connection.execute(_SAID)
@@ -68,14 +68,13 @@ def weighed(context: Context, signals: pa.Table, policy: Policy) -> pa.Table:
 
 def with_product_ports(context: Context, judged: pa.Table) -> pa.Table:
     """Return the exposures with ports: their own, else those of the product that are open on the asset."""
-    import duckdb
     import pyarrow as pa
 
     rows = pa.table({
         "row": pa.array(np.arange(context.exposures.num_rows)), "asset": context.exposures.column("asset"),
         "own": context.exposures.column("ports"), "usual": judged.column("ports"),
     })  # fmt: skip
-    connection = duckdb.connect()
+    connection = scratch.connect()
     try:
         connection.register("rows", rows)
         connection.register("ports", context.ports.select(["asset", "port", "state"]))

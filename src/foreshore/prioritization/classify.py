@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from foreshore import scratch
 from foreshore.intel import cvss
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ WITH seen AS (
             AS said,
         lower(concat_ws(' | ', c.component_name, c.component, c.title)) AS product_text,
         coalesce(nullif(s.cvss_vector, ''), nullif(c.cvss_vector, '')) AS vector,
-        s.epss, coalesce(s.exploit, 'unknown') AS exploit, s.ssvc_impact,
+        s.epss, s.own, coalesce(s.exploit, 'unknown') AS exploit, s.ssvc_impact,
         coalesce(s.kev, false) AS in_kev, s.cvss_vector IS NULL AS from_scanner
     FROM candidates c LEFT JOIN signals s ON s.weakness = c.weakness
 ),
@@ -106,7 +107,7 @@ SELECT row, kind, severity, coalesce(proof, 0) AS proof, way_in, product_ports,
                   WHEN severity >= 3 THEN 'user' ELSE 'data' END
     END END AS gives,
     by_what = 'cvss' AND av = 'A' AS adjacent,
-    epss,
+    epss, own,
     CASE WHEN by_what = 'class' AND exploit = 'unknown' THEN class_maturity ELSE exploit END AS maturity,
     CASE WHEN by_what = 'kind' AND exploit = 'unknown' AND epss IS NULL THEN 'kind' ELSE 'maturity' END
         AS usable_source,
@@ -139,9 +140,8 @@ FROM ways ORDER BY row
 
 def facts_of(candidates: pa.Table, signals: pa.Table, policy: Policy) -> pa.Table:
     """Return one row a candidate, ordered by `row`: way in, gain, maturity, base and factors of success."""
-    import duckdb
 
-    with duckdb.connect(config={"threads": "1"}) as connection:
+    with scratch.connect(threads=1) as connection:
         connection.register("candidates", candidates)
         connection.register("signals", signals)
         connection.register("metrics", _metrics(candidates, signals))

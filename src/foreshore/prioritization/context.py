@@ -33,6 +33,7 @@ select seen.asset, coalesce(seen.name, ids.addresses[1], '') as name, seen.kind,
     list_distinct(list_concat(coalesce(ids.names, []), seen.called)) as names
 from seen left join ids on ids.asset = seen.asset
 left join assets a on a.asset = seen.asset
+where seen.asset not in (select asset from gone_assets where cycle = $cycle)
 order by seen.asset
 """
 
@@ -99,13 +100,31 @@ group by all order by 1, 2, 3, 4
 """
 
 _RULES = """
-select r.site, r.source_kind, r.source, r.target_kind, r.target, r.ports, r.protocol, r.allowed,
+select r.site, r.source_kind, r.source, r.target_kind, r.target, r.ports, lower(r.protocol) as protocol, r.allowed,
     r.position, r.note, r.observed_at, runs.source as told_by, runs.reader = 'firewall_csv' as closes
 from relations r join runs on runs.run = r.run
 where r.kind = 'may_reach' and r.observed_at <= $as_of
     and runs.observed_at = (select max(x.observed_at) from runs x
         where x.source = runs.source and x.site = runs.site and x.relations > 0 and x.observed_at <= $as_of)
 order by r.site, r.position
+"""
+
+# Groups that rules name and no zone is: a cloud's security groups, network tags.
+_GROUPS = """
+select distinct coalesce(a.canonical, r.source::BIGINT) as asset, r.site, r.target as name
+from relations r join runs on runs.run = r.run
+left join asset_now a on a.asset = try_cast(r.source as BIGINT)
+where r.kind = 'member_of' and r.source_kind = 'asset' and r.target_kind = 'zone' and r.observed_at <= $as_of
+    and runs.observed_at = (select max(x.observed_at) from runs x
+        where x.source = runs.source and x.site = runs.site and x.relations > 0 and x.observed_at <= $as_of)
+order by all
+"""
+# Ports that were only ever spoken of as UDP: rules for TCP say nothing of them, nor the other way round.
+_UDP = """
+select port from (
+    select port, lower(protocol) = 'udp' as udp from ports_seen where observed_at <= $as_of
+    union all select port, lower(protocol) = 'udp' from findings where port > 0 and observed_at <= $as_of
+) group by port having bool_and(udp) order by port
 """
 
 _TIES = """
@@ -123,7 +142,7 @@ group by all order by 1, 2, 3
 
 @dataclass(frozen=True)
 class Context:
-    """Arrow tables: assets (with zone), open exposures, ports, firewall rules, ties, memberships."""
+    """Arrow tables: assets (with zone), open exposures, ports, firewall rules, ties, memberships, groups."""
 
     assets: pa.Table
     exposures: pa.Table
@@ -133,6 +152,8 @@ class Context:
     members: pa.Table  # service number, asset
     owners: pa.Table  # asset, team
     services: tuple[facts.Service, ...]
+    groups: pa.Table  # asset, site, name of a group that rules may name
+    udp: frozenset[int]  # ports that are only known as UDP
 
 
 def gather(snapshot: facts.Snapshot) -> Context:
@@ -140,7 +161,7 @@ def gather(snapshot: facts.Snapshot) -> Context:
     moment = attributes.moment(snapshot.as_of)
 
     def ask(query: str) -> pa.Table:
-        return snapshot.sql(query.replace("$as_of", moment))
+        return snapshot.sql(query.replace("$as_of", moment).replace("$cycle", str(int(snapshot.cycle))))
 
     in_force = attributes.in_force(snapshot.policy.table("precedence"), as_of=snapshot.as_of)
     placed = zones.assign(ask(_ASSETS.replace("$in_force", in_force)), snapshot.scope)
@@ -155,6 +176,8 @@ def gather(snapshot: facts.Snapshot) -> Context:
         members=selectors.members(assets, [service.assets for service in services]),
         owners=_owners(assets, snapshot.scope),
         services=services,
+        groups=ask(_GROUPS),
+        udp=frozenset(ask(_UDP).column("port").to_pylist()),
     )
 
 

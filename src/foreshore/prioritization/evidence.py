@@ -8,7 +8,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from foreshore import facts
-from foreshore.intel.signals import signals_at
+from foreshore.intel import exploits
+from foreshore.intel.show import named
+from foreshore.intel.signals import feeds_at, signals_at
+from foreshore.prioritization import labelling
 from foreshore.query import lists
 from foreshore.store import open_lake
 
@@ -47,6 +50,12 @@ _PROOFS = {"banner": "a banner", "version": "a version", "package": "an installe
            "configuration", "probe": "a probe", "confirmed": "a test"}  # fmt: skip
 
 
+_RUNGS = {
+    "poc": "a proof of concept is public", "weaponized": "a ready exploit is public", "attacks": "used in attacks",
+    "ransomware": "used by ransomware",
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Known:
     """What the lake says of one exposure, at the version and moment of the served cycle."""
@@ -57,6 +66,10 @@ class Known:
     merge_reason: str
     signals: dict[str, Any]
     proofs: dict[int, str]
+    exploit: dict[str, Any]  # see intel.exploits.answer
+    techniques: list[dict[str, str]]  # ATT&CK ids with names
+    points: list[dict[str, Any]]  # what decision tables hang on, see labelling.decision_points
+    unspoken: str  # the sentence on exploits where no feed speaks of the weakness
 
 
 def gather(workspace: Workspace, row: Row) -> Known:
@@ -73,9 +86,15 @@ def gather(workspace: Workspace, row: Row) -> Known:
         merged = lake.sql(_MERGED.format(key=int(row["exposure"]))).to_pylist()[0]
         asked = pa.table({"weakness": [row["weakness"]]})
         signals = signals_at(lake.sql, cycle["as_of"], asked).to_pylist()[0]
-    ranks = policy.load(workspace.policy_dir).numbers("proof.rank")
-    proofs = {int(one.value): name for name, one in ranks.items()}
-    return Known(said, identifiers, merged["n"], merged["reason"] or "", signals, proofs)
+        exploit = exploits.answer(signals, feeds_at(lake.sql, cycle["as_of"]).to_pylist())
+        techniques = named(lake.sql, signals, cycle["as_of"])
+    rules = policy.load(workspace.policy_dir)
+    proofs = {int(one.value): name for name, one in rules.numbers("proof.rank").items()}
+    points = labelling.decision_points(row, signals, rules)
+    return Known(
+        said, identifiers, merged["n"], merged["reason"] or "", signals, proofs, exploit, techniques, points,
+        str(row.get("exploit_because") or exploits.UNKNOWN),
+    )  # fmt: skip
 
 
 def told(row: Row, known: Known, steps: Sequence[Row], now: datetime) -> list[dict[str, Any]]:
@@ -86,9 +105,15 @@ def told(row: Row, known: Known, steps: Sequence[Row], now: datetime) -> list[di
     if row["reach_fact"]:
         source = str(reach["source"]) if reach and reach["fact"] == row["reach_fact"] else "scope and policy"
         found.append(_fact(str(row["reach_fact"]), source, ""))
-    found += _of_the_world(known.signals, now)
+    found += _of_the_world(known, now)
+    if row.get("vendor"):
+        found.append(_fact(str(row["vendor_because"]), "vendors' data", ""))
     if row["verdict"] in ("confirmed", "refuted", "inconclusive"):
         found.append(_fact(f"a test or the report's own evidence: {row['verdict']}", "validation", ""))
+    if row["state"] == "reboot_pending":
+        found.append(
+            _fact("the fix is installed and waits for a restart", "a source's word, or the running kernel", "")
+        )
     if row["disposition"]:
         word = str(row["disposition"]).replace("_", " ")
         found.append(_fact(f"a person decided “{word}”: {row['disposition_because']}", "decision", ""))
@@ -127,7 +152,21 @@ def _one_exposure(row: Row, known: Known, now: datetime) -> list[dict[str, Any]]
                   "identity and place", "")]  # fmt: skip
 
 
-def _of_the_world(signals: Row, now: datetime) -> list[dict[str, Any]]:
+def own_words(signals: Row) -> str:
+    """Return in words what our own model gives the weakness, with its main reasons."""
+    import json
+
+    text = f"EPSS does not score it; our own model ({signals['own_model']}) gives it {100 * signals['own']:.2g} % in 30 days"
+    try:
+        reasons = json.loads(signals["own_reasons"] or "[]")
+    except ValueError:
+        reasons = []
+    words = [str(one) for one in reasons if one] if isinstance(reasons, list) else []
+    return f"{text}: {'; '.join(words[:4])}." if words else f"{text}."
+
+
+def _of_the_world(known: Known, now: datetime) -> list[dict[str, Any]]:
+    signals = known.signals
     found = []
     if signals["cvss"] is not None:
         score = f"CVSS {signals['cvss_version']} {signals['cvss']:.1f} ({signals['cvss_vector']})"
@@ -136,18 +175,24 @@ def _of_the_world(signals: Row, now: datetime) -> list[dict[str, Any]]:
         found.append(
             _fact(f"EPSS {100 * signals['epss']:.2g} % ({signals['epss_model']})", "EPSS", age(signals["epss_at"], now))
         )
+    if signals["own"] is not None and signals["epss"] is None:
+        found.append(_fact(own_words(signals).rstrip("."), "own model", age(signals["own_at"], now)))
     if signals["kev"]:
-        found.append(_fact("in the catalogue of known exploited vulnerabilities", "KEV", age(signals["kev_at"], now)))
-    if signals["ransomware"]:
-        found.append(_fact("used in ransomware campaigns", "KEV", age(signals["ransomware_at"], now)))
-    for name, what in (("weaponized", "a ready exploit is public"), ("poc", "a proof of concept is public")):
-        if signals["exploit"] == name:
-            where = ", ".join(signals["exploit_sources"] or []) or "exploit index"
-            found.append(_fact(what, where, age(signals["exploit_since"], now)))
+        said = f"in CISA's catalogue of known exploited vulnerabilities since {signals['kev_at']:%Y-%m-%d}"
+        found.append(_fact(said, "CISA KEV", age(signals["kev_at"], now)))
+    for one in reversed(known.exploit["rungs"]):
+        day = datetime.combine(one["since"], datetime.min.time())
+        found.append(_fact(f"{_RUNGS[one['kind']]} since {one['since']}", ", ".join(one["sources"]), age(day, now)))
     if signals["ssvc_exploitation"]:
         found.append(_fact(f"SSVC: exploitation {signals['ssvc_exploitation']}", "CISA", ""))
     if signals["exploit"] == "unknown":
-        found.append(_fact("no feed was read that would know of an exploit", "intelligence", ""))
+        found.append(_fact(known.unspoken.rstrip("."), "policy" if "class" in known.unspoken else "intelligence", ""))
+    if "(endoflife.date)" in known.unspoken:
+        ended = known.unspoken[: known.unspoken.rindex(" (endoflife.date)")].rpartition(". ")[2]
+        found.append(_fact(ended, "endoflife.date", ""))
+    for one in known.techniques[:5]:
+        how = "" if one["of"] == "weakness" else ", by its kind of weakness"
+        found.append(_fact(f"ATT&CK {one['id']} {one['name']}".rstrip() + how, "ATT&CK mapping", ""))
     return found
 
 

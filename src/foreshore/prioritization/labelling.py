@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from foreshore import facts, scratch
 from foreshore.prioritization import labels
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from foreshore import facts
     from foreshore.policy import Policy
+    from foreshore.prioritization.context import Context
     from foreshore.prioritization.modelled import Modelled
     from foreshore.prioritization.risk import Risk
 
@@ -21,7 +23,10 @@ _IMPACTS = ("low", "medium", "high", "very high")
 
 
 def labelled(snapshot: facts.Snapshot, modelled: Modelled, risk: Risk) -> dict[str, Any]:
-    """Return the columns label, due and due_rule; deadlines only of obligations that the scope switches on."""
+    """Return the columns label, points, due and due_rule; deadlines only of obligations that the scope switches on.
+
+    `points` is JSON of the facts that decision tables hang on, so that any rule can be asked again later.
+    """
     known = label_facts(modelled, risk, snapshot.policy)
     found = labels.label(known, snapshot.policy)
     import pyarrow.compute as pc
@@ -29,7 +34,41 @@ def labelled(snapshot: facts.Snapshot, modelled: Modelled, risk: Risk) -> dict[s
     name, fact = found.column("label"), found.column("settled_by")
     open_fact = pc.and_(pc.not_equal(pc.fill_null(fact, ""), ""), pc.match_substring(name, " or "))
     both = pc.binary_join_element_wise(name, fact, ", decided by ")
-    return {"label": pc.if_else(open_fact, both, name), **_deadlines(snapshot, modelled, known)}
+    return {
+        "label": pc.if_else(open_fact, both, name), "points": packed(known), **_deadlines(snapshot, modelled, known)
+    }  # fmt: skip
+
+
+PACKED = ("exploit", "internet", "elsewhere", "automatable", "human_impact", "kev", "impact", "severity")
+
+
+def packed(known: pa.Table) -> pa.Array:
+    """Return the facts of each row as one JSON text; each distinct combination is written once."""
+    import orjson
+    import pyarrow as pa
+
+    facts_of = known.select(PACKED)
+    distinct = facts_of.group_by(list(PACKED)).aggregate([])
+    texts = [orjson.dumps(row, option=orjson.OPT_SORT_KEYS).decode() for row in distinct.to_pylist()]
+    on = " AND ".join(f"f.{name} IS NOT DISTINCT FROM d.{name}" for name in PACKED)
+    with scratch.connect(threads=1) as connection:
+        connection.register("f", facts_of.append_column("_order", pa.array(range(len(facts_of)), pa.int64())))
+        connection.register("d", distinct.append_column("text", pa.array(texts, pa.string())))
+        found = connection.sql(f"SELECT d.text FROM f JOIN d ON {on} ORDER BY _order").to_arrow_table()
+    return found.column("text")
+
+
+def unpacked(texts: pa.ChunkedArray) -> pa.Table:
+    """Return the columns of `packed` again; a NULL text gives NULLs."""
+    import orjson
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    distinct = pc.unique(texts)
+    rows = [orjson.loads(text) if text else dict.fromkeys(PACKED) for text in distinct.to_pylist()]
+    types = {"kev": pa.bool_()}
+    table = pa.table({name: pa.array([row.get(name) for row in rows], types.get(name, pa.string())) for name in PACKED})
+    return table.take(pc.index_in(texts, value_set=distinct)) if len(texts) else table
 
 
 def label_facts(modelled: Modelled, risk: Risk, policy: Policy) -> pa.Table:
@@ -39,7 +78,7 @@ def label_facts(modelled: Modelled, risk: Risk, policy: Policy) -> pa.Table:
 
     exposures, signals = modelled.context.exposures, modelled.signals
     place = pc.index_in(exposures.column("weakness"), value_set=signals.column("weakness").combine_chunks())
-    taken = signals.select(["ssvc_automatable", "ssvc_impact", "kev", "kev_at"]).take(place)
+    taken = signals.select(["ssvc_automatable", "ssvc_impact", "kev", "kev_at", "published", "cvss"]).take(place)
     internet, elsewhere = direct_reach(modelled)
     return pa.table({
         "row": pa.array(np.arange(exposures.num_rows)),
@@ -49,8 +88,19 @@ def label_facts(modelled: Modelled, risk: Risk, policy: Policy) -> pa.Table:
         "automatable": taken.column("ssvc_automatable"),
         "human_impact": pa.array(_impact(modelled, risk, policy), pa.string()),
         "kev": taken.column("kev"), "kev_at": taken.column("kev_at"), "impact": taken.column("ssvc_impact"),
-        "first_seen": exposures.column("first_seen"),
+        "severity": severities(taken.column("cvss"), exposures.column("severity"), policy),
+        "first_seen": exposures.column("first_seen"), "published": taken.column("published"),
     })  # fmt: skip
+
+
+def severities(scores: pa.ChunkedArray, told: pa.ChunkedArray, policy: Policy) -> pa.Array:
+    """Return each exposure's rating in words: of its weakness's CVSS base score, else the scanners' highest."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    rated = pa.array(labels.ratings(pc.fill_null(scores, 0.0).to_numpy(), policy), pa.int64())
+    place = pc.if_else(pc.is_valid(scores), rated, told.cast(pa.int64()))
+    return pa.array(facts.SEVERITIES).take(place)
 
 
 def direct_reach(modelled: Modelled) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
@@ -92,29 +142,119 @@ def _deadlines(snapshot: facts.Snapshot, modelled: Modelled, known: pa.Table) ->
     dates: Any = pa.nulls(count, pa.date32())
     rules: Any = pa.array(np.full(count, ""), pa.string())
     for obligation in snapshot.scope.obligations:
-        applies = pa.array(_applies(obligation.applies_to, modelled))
+        speaks_of = pa.array(applies(obligation.applies_to, modelled))
         found = labels.due(obligation.name, known, snapshot.policy)
         day, rule = found.column("due"), found.column("due_rule")
         earlier = pc.or_(pc.is_null(dates), pc.fill_null(pc.less(day, dates), False))
-        better = pc.and_(pc.and_(pc.is_valid(day), applies), earlier)
+        better = pc.and_(pc.and_(pc.is_valid(day), speaks_of), earlier)
         dates, rules = pc.if_else(better, day, dates), pc.if_else(better, rule, rules)
     return {"due": dates, "due_rule": rules}
 
 
-def _applies(where: str, modelled: Modelled) -> NDArray[np.bool_]:
-    """Return which exposures an obligation speaks of: all, those of a zone, or of a service's assets."""
+def applies(where: str, modelled: Modelled) -> NDArray[np.bool_]:
+    """Return which exposures of a model an obligation speaks of; see `applies_to`."""
+    return applies_to(where, modelled.context, modelled.scope)
+
+
+def applies_to(where: str, context: Context, scope: facts.Scope) -> NDArray[np.bool_]:
+    """Return which exposures an obligation speaks of.
+
+    `where` is all, entity:NAME (of sites), service:NAME or zone:NAME; a bare name is that of a service,
+    else of a zone, else of an entity. A name that nothing has picks none.
+    """
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    context = modelled.context
     assets = context.exposures.column("asset").to_numpy()
     if where == "all":
         return np.ones(len(assets), np.bool_)
-    kind, _, name = where.partition(":")
-    if kind == "zone":
-        inside = np.asarray(pc.equal(context.assets.column("zone"), name), np.bool_)
-        chosen = context.assets.column("asset").to_numpy()[inside]
-    else:
-        numbers = [number for number, one in enumerate(context.services) if one.name == (name or kind)]
+    kind, name = facts.subject(where, scope)
+    if kind == "service":
+        numbers = [number for number, one in enumerate(context.services) if one.name == name]
         inside = np.isin(context.members.column("number").to_numpy(), numbers)
-        chosen = context.members.column("asset").to_numpy()[inside]
-    return np.isin(assets, chosen)
+        return np.isin(assets, context.members.column("asset").to_numpy()[inside])
+    column, names = "zone", [name]
+    if kind == "entity":
+        column, names = "site", [site.name for site in scope.sites if site.entity == name]
+    there = context.assets.column(column)
+    inside = np.asarray(pc.is_in(there, value_set=pa.array(names, pa.string())), np.bool_)
+    return np.isin(assets, context.assets.column("asset").to_numpy()[inside])
+
+
+_TOLD = {
+    "exploit": "nobody says whether an exploit exists", "automatable": "nobody says whether attacks can be automated",
+    "impact": "nobody says how much control it gives", "kev": "no catalogue was read",
+    "human_impact": "no service is known", "severity": "nobody rated it",
+}  # fmt: skip
+_SOURCES = {
+    "exploit": "intelligence", "automatable": "SSVC statement on the weakness", "impact": "SSVC statement on the weakness",
+    "kev": "CISA KEV", "human_impact": "scope and attack graph", "reach": "scope, reports and policy",
+    "severity": "CVSS, else the reports",
+}  # fmt: skip
+
+
+def decision_points(row: Mapping[str, Any], signals: Mapping[str, Any], policy: Policy) -> list[dict[str, Any]]:
+    """Return, for each decision table, its outcome for one exposure and what each of its points hangs on.
+
+    `row` is a served exposure with `points` (see `packed`), `signals` its row of `signals_at`. Each entry:
+    table, outcome, mildest, strictest, decided_by (the open fact, in words, '' where none is) and points
+    with point, value ("a or b" where it is open), known, fact, source. Empty for cycles that kept no points.
+    """
+    import orjson
+
+    if not row.get("points"):
+        return []
+    known: dict[str, Any] = orjson.loads(row["points"])
+    points = labels.Points(policy)
+    found = []
+    for name, title in labels.TITLES.items():
+        if name == "severity":
+            continue
+        table, values = labels.table_of(policy, name), points.of(name, known)
+        outcome = table.outcome(*values.values())
+        told = []
+        for point, value in values.items():
+            fact = points.fact_of[point]
+            either = value or " or ".join(table.values[point])
+            told.append({
+                "point": point, "value": either, "known": value is not None and " or " not in either,
+                "fact": _fact(fact, known, row, signals), "source": _source(fact, signals),
+            })  # fmt: skip
+        found.append({
+            "table": title, "outcome": outcome.label, "mildest": outcome.mildest, "strictest": outcome.strictest,
+            "decided_by": labels.settled(outcome), "points": told,
+        })  # fmt: skip
+    return found
+
+
+def _fact(fact: str, known: Mapping[str, Any], row: Mapping[str, Any], signals: Mapping[str, Any]) -> str:
+    """Say in words what a point hangs on."""
+    word = labels.word_of(fact, known)
+    if fact == "reach":
+        open_one = known["internet"] == "unknown"
+        return ("not known: " if open_one else "") + str(row.get("reach_fact") or "no way to it is known")
+    if word is None or word == "unknown":
+        return _TOLD[fact]
+    if fact == "exploit":
+        since = signals.get("exploit_since")
+        return EXPLOIT_WORDS.get(word, word) + (f" since {since:%Y-%m-%d}" if since and word != "none_known" else "")
+    if fact == "kev":
+        day = signals.get("kev_at")
+        return f"in the catalogue since {day:%Y-%m-%d}" if word == "yes" and day else "not in the catalogue"
+    if fact == "human_impact":
+        names = ", ".join(row.get("leads_to") or []) or "no service"
+        return f"the worst of what it leads to ({names}): {word}"
+    if fact == "severity":
+        return f"{word} (CVSS {signals['cvss']:.1f})" if signals.get("cvss") is not None else word
+    return {"automatable": f"automatable: {word}", "impact": f"technical impact: {word}"}[fact]
+
+
+EXPLOIT_WORDS = {
+    "none_known": "no exploit is known", "poc": "a proof of concept is public", "weaponized": "a ready exploit is public",
+    "built_in": "no special exploit is needed", "attacks": "used in attacks", "ransomware": "used by ransomware",
+}  # fmt: skip
+
+
+def _source(fact: str, signals: Mapping[str, Any]) -> str:
+    sources = ", ".join(signals.get("exploit_sources") or [])
+    return sources if fact == "exploit" and sources else _SOURCES[fact]

@@ -1,4 +1,4 @@
-"""Labels beside the risk: SSVC's Deployer outcome and deadline rules, read from tables as data.
+"""Labels beside the risk: outcomes of SSVC and BOD 26-04 and deadline rules, read from tables as data.
 
 A fact that is not known keeps all its possible values. The label then names the mildest and the
 strictest outcome and the fact that decides between them; only what is known makes a deadline.
@@ -6,23 +6,26 @@ strictest outcome and the fact that decides between them; only what is known mak
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+
+from foreshore import scratch
+from foreshore.policy.outcomes import OUTCOMES, POINTS, slug
 
 if TYPE_CHECKING:
     from foreshore.policy import Policy
 
-DEPLOYER = ("defer", "scheduled", "out-of-cycle", "immediate")
-BOD = ("fix on system upgrade", "60 days", "14 days", "3 days", "3 days & forensic investigation")
-CISA = ("track", "track*", "attend", "act")
-EXPLOITATION = {
-    "none_known": "none", "poc": "public poc", "weaponized": "public poc", "attacks": "active",
-    "ransomware": "active",
+DEPLOYER, BOD, CISA = OUTCOMES["ssvc_deployer"], OUTCOMES["bod_26_04"], OUTCOMES["cisa_coordinator"]
+TITLES = {
+    "ssvc_deployer": "SSVC Deployer", "cisa_coordinator": "CISA's SSVC", "bod_26_04": "CISA BOD 26-04",
+    "severity": "severity",
 }  # fmt: skip
+# The columns of a table of facts that a fact of the policy's mapping is taken from.
+COLUMNS = {"reach": ("internet", "elsewhere")}
 # Words for people, of the fact that decides between two outcomes.
 SETTLED_BY = {
     "exploitation": "whether it is being exploited",
@@ -33,6 +36,7 @@ SETTLED_BY = {
     "human_impact": "what losing the service would mean",
     "technical_impact": "how much control it gives",
     "mission_and_wellbeing": "what losing the service would mean",
+    "severity": "how severe it is",
 }
 
 
@@ -94,19 +98,62 @@ def _decides(found: Mapping[tuple[str, ...], str], number: int, options: int) ->
     return any(len(outcomes) > 1 for outcomes in others.values())
 
 
+class Points:
+    """The policy's mapping from our facts to the points of the decision tables."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._values: dict[str, dict[str, str]] = {}
+        self.fact_of: dict[str, str] = {}
+        for row in policy.table("decision_points"):
+            self._values.setdefault(row["point"], {})[row["word"]] = row["value"]
+            self.fact_of[row["point"]] = row["fact"]
+        self._order = {point: values for points in POINTS.values() for point, values in points.items()}
+
+    def value(self, point: str, words: str | None) -> str | None:
+        """Return the value of a point, "a or b" where the fact may be several words, None where nothing is known."""
+        known = self._values[point]
+        possible = {known[word] for word in (words or "").split(" or ") if word in known}
+        return " or ".join(one for one in self._order[point] if one in possible) or None
+
+    def of(self, table: str, facts: Mapping[str, Any]) -> dict[str, str | None]:
+        """Return the value of each point of a table, from facts by column."""
+        return {point: self.value(point, word_of(self.fact_of[point], facts)) for point in POINTS[table]}
+
+
+def word_of(fact: str, facts: Mapping[str, Any]) -> str | None:
+    """Return the word (or "a or b") that columns of facts say of a fact of the mapping; None: nothing."""
+    if fact == "reach":
+        return reach(facts["internet"], facts["elsewhere"])
+    found: str | bool | None = facts[fact]
+    return found if found is None or isinstance(found, str) else ("yes" if found else "no")
+
+
+def columns_of(points: Points, table: str) -> tuple[str, ...]:
+    """Return the columns of facts that a decision table hangs on."""
+    named = (COLUMNS.get(points.fact_of[point], (points.fact_of[point],)) for point in POINTS[table])
+    return tuple(dict.fromkeys(column for columns in named for column in columns))
+
+
+def table_of(policy: Policy, name: str) -> Table:
+    """Return the decision table `name`; `severity` decides by itself."""
+    if name == "severity":
+        return Table([{"severity": one, "outcome": one} for one in OUTCOMES[name]], OUTCOMES[name])
+    return Table(policy.table(name), OUTCOMES[name])
+
+
 def deployer(policy: Policy) -> Table:
     """SSVC Deployer: exploitation, exposure, automatable, human impact."""
-    return Table(policy.table("ssvc_deployer"), DEPLOYER)
+    return table_of(policy, "ssvc_deployer")
 
 
 def bod_26_04(policy: Policy) -> Table:
     """CISA BOD 26-04: in KEV, publicly exposed, automatable, technical impact."""
-    return Table(policy.table("bod_26_04"), BOD)
+    return table_of(policy, "bod_26_04")
 
 
 def coordinator(policy: Policy) -> Table:
     """CISA's own SSVC: exploitation, automatable, technical impact, mission and well-being."""
-    return Table(policy.table("cisa_coordinator"), CISA)
+    return table_of(policy, "cisa_coordinator")
 
 
 def human_impact(policy: Policy, tier: int, safety: str = "none", mission: str = "none") -> str:
@@ -122,13 +169,13 @@ def human_impact(policy: Policy, tier: int, safety: str = "none", mission: str =
     return next(row["human_impact"] for row in rows if row["safety"] == harm and row["mission"] == said)
 
 
-def exposure(internet: str, elsewhere: str = "yes") -> str | None:
-    """Return SSVC's system exposure from reach: yes from the internet is open; unknown is never open alone.
+def reach(internet: str, elsewhere: str = "yes") -> str:
+    """Return which of internet, inside, nowhere the two answers allow; unknown is never the internet alone.
 
-    `elsewhere` says whether another zone reaches it: if not, exposure is small.
+    `elsewhere` says whether another zone reaches it: if not, nothing does but perhaps the internet.
     """
-    inside = {"yes": "controlled", "no": "small"}.get(elsewhere, "small or controlled")
-    return {"yes": "open", "no": inside}.get(internet, f"{inside} or open")
+    within = {"yes": "inside", "no": "nowhere"}.get(elsewhere, "inside or nowhere")
+    return {"yes": "internet", "no": within}.get(internet, f"{within} or internet")
 
 
 def label(facts: pa.Table, policy: Policy) -> pa.Table:
@@ -138,93 +185,90 @@ def label(facts: pa.Table, policy: Policy) -> pa.Table:
     elsewhere (yes, no, unknown), automatable (yes, no, NULL), human_impact (SSVC's word or NULL).
     Decided once for each distinct combination.
     """
-    return _joined(facts, _own(facts, policy), "row, label, mildest, strictest, settled_by")
+    outcomes = _decided(facts, "ssvc_deployer", policy)
+    return _joined(facts, outcomes, "row, label, mildest, strictest, settled_by")
+
+
+_STARTS = {
+    "first_seen": "f.first_seen",
+    "kev_added": "CASE WHEN f.kev AND f.kev_at > f.first_seen THEN f.kev_at ELSE f.first_seen END",
+    "published": "coalesce(f.published, f.first_seen)",
+}
 
 
 def due(rule: str, facts: pa.Table, policy: Policy) -> pa.Table:
     """Return `row`, `due` (DATE or NULL), `due_rule`, and `due_if_bad`: `due` if open questions go badly.
 
-    `rule` is a section of obligations.toml (`own` or `bod_26_04`; dashes are fine). `facts` has the
-    columns of `label` and kev (bool or NULL), kev_at, impact (partial, total or NULL) and first_seen.
-    The clock starts when the exposure was first seen; for what is in the catalogue, not before it was
-    added there. Unknown never counts as exposed: `due` takes the mildest outcome.
+    `rule` is a section of obligations.toml (dashes are fine). `facts` has the columns of `label` and
+    kev (bool or NULL), kev_at, impact (partial, total or NULL), severity (word or NULL), published and
+    first_seen. The clock is the rule's: first_seen, kev_added (not before it was in the catalogue) or
+    published. Unknown never counts as exposed: `due` takes the mildest outcome.
     """
-    section = rule.replace("-", "_")
+    section = section_of(rule)
     title = policy.text(f"obligations.{section}.title").replace("'", "''")
-    bod = section == "bod_26_04"
-    start = "CASE WHEN f.kev AND f.kev_at > f.first_seen THEN f.kev_at ELSE f.first_seen END" if bod else "f.first_seen"
-    days = _days(section, policy)
+    start = _STARTS[policy.text(f"obligations.{section}.clock")]
+    days = days_of(section, policy)
     whens = " ".join(f"WHEN '{outcome}' THEN {number}" for outcome, number in days.items())
     dates = {
         name: f"CAST({start} AS DATE) + CAST(CASE {name} {whens} END AS INTEGER)" for name in ("mildest", "strictest")
     }
-    outcomes = _bod(facts, policy) if bod else _own(facts, policy)
     return _joined(
         facts,
-        outcomes,
+        _decided(facts, policy.text(f"obligations.{section}.decided_by"), policy),
         f"""row, {dates["mildest"]} AS due,
         CASE WHEN {dates["mildest"]} IS NULL THEN '' ELSE '{title}: ' || mildest END AS due_rule,
         {dates["strictest"]} AS due_if_bad""",
     )
 
 
-def _days(section: str, policy: Policy) -> dict[str, int]:
-    found = {name: round(one.value) for name, one in policy.numbers(f"obligations.{section}").items()}
-    if section == "bod_26_04":
-        return {
-            BOD[1]: found["sixty"],
-            BOD[2]: found["fourteen"],
-            BOD[3]: found["three"],
-            BOD[4]: found["three"],
-        }
-    return {name.replace("_", "-"): number for name, number in found.items()}
+def section_of(rule: str) -> str:
+    """Return the section of obligations.toml that a scope or a person means: dashes are underscores."""
+    return rule.strip().replace("-", "_")
 
 
-def _own(facts: pa.Table, policy: Policy) -> pa.Table:
-    table = deployer(policy)
-    return _decided(
-        facts,
-        ("exploit", "internet", "elsewhere", "automatable", "human_impact"),
-        lambda exploit, internet, elsewhere, automatable, human: table.outcome(
-            EXPLOITATION.get(exploit), exposure(internet, elsewhere), automatable, human
-        ),
-    )
+def days_of(section: str, policy: Policy) -> dict[str, int]:
+    """Return the days of a deadline rule by outcome; an outcome without days has no deadline."""
+    found = policy.numbers(f"obligations.{section}")
+    outcomes = OUTCOMES[policy.text(f"obligations.{section}.decided_by")]
+    return {one: round(found[slug(one)].value) for one in outcomes if slug(one) in found}
 
 
-def _bod(facts: pa.Table, policy: Policy) -> pa.Table:
-    table = bod_26_04(policy)
-    answers = {True: "yes", False: "no", "yes": "yes", "no": "no"}
-    return _decided(
-        facts,
-        ("kev", "internet", "automatable", "impact"),
-        lambda kev, internet, automatable, impact: table.outcome(
-            answers.get(kev), answers.get(internet), answers.get(automatable), impact
-        ),
-    )
+def ratings(scores: Any, policy: Policy) -> Any:
+    """Return the place in `facts.SEVERITIES` of each CVSS base score (an array); NaN gives the last place too many."""
+    import numpy as np
+
+    bounds = [policy.number(f"standards.rating.{one}").value for one in OUTCOMES["severity"][1:]]
+    return np.digitize(scores, bounds)
 
 
-def _decided(facts: pa.Table, names: Sequence[str], decide: Callable[..., Outcome]) -> pa.Table:
-    """The outcome of each distinct combination of the named columns, beside the combination."""
-    distinct = facts.select(names).group_by(list(names)).aggregate([])
-    found = [decide(*(row[name] for name in names)) for row in distinct.to_pylist()]
+def _decided(facts: pa.Table, name: str, policy: Policy) -> pa.Table:
+    """The outcome of each distinct combination of a table's facts, beside the combination."""
+    table, points = table_of(policy, name), Points(policy)
+    columns = columns_of(points, name)
+    distinct = facts.select(columns).group_by(list(columns)).aggregate([])
+    found = [table.outcome(*points.of(name, row).values()) for row in distinct.to_pylist()]
     outcome = {
         "label": [one.label for one in found],
         "mildest": [one.mildest for one in found],
         "strictest": [one.strictest for one in found],
-        "settled_by": [SETTLED_BY[one.settled_by[0]] if one.settled_by else "" for one in found],
+        "settled_by": [settled(one) for one in found],
     }
-    for name, words in outcome.items():
-        distinct = distinct.append_column(name, pa.array(words, pa.string()))
+    for column, words in outcome.items():
+        distinct = distinct.append_column(column, pa.array(words, pa.string()))
     return distinct
 
 
+def settled(outcome: Outcome) -> str:
+    """Return the fact that decides between the two outcomes, in words; '' where there is one."""
+    return SETTLED_BY[outcome.settled_by[0]] if outcome.settled_by else ""
+
+
 def _joined(facts: pa.Table, outcomes: pa.Table, select: str) -> pa.Table:
-    import duckdb
 
     points = [name for name in outcomes.column_names if name in facts.column_names]
     on = " AND ".join(f"f.{name} IS NOT DISTINCT FROM o.{name}" for name in points)
     numbered = facts.append_column("_order", pa.array(range(len(facts)), pa.int64()))
-    with duckdb.connect(config={"threads": "1"}) as connection:
+    with scratch.connect(threads=1) as connection:
         connection.register("f", numbered)
         connection.register("o", outcomes)
         query = f"SELECT {select} FROM f JOIN o ON {on} ORDER BY _order"

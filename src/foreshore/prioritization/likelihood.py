@@ -47,7 +47,7 @@ SCHEMA = pa.schema(
         (
             "evidence",
             pa.string(),
-        ),  # kev, ransomware, attacks, weaponized, poc, epss, none_known, unknown, class, kind
+        ),  # kev, ransomware, attacks, weaponized, poc, epss, own_model, none_known, unknown, class, kind
         ("class", pa.string()),  # row of weakness_classes.csv, or ""
         ("basis", pa.string()),  # how way in and gain were found, in words
     ]
@@ -128,15 +128,35 @@ def _usable(facts: pa.Table, policy: Policy) -> Chance:
     scored = ~np.isnan(epss)
     value = np.where(unknown & scored, known_low.value, chance.value)
     low = np.where(unknown & scored, known_low.low, chance.low)
-    year = epss_to_year(np.where(scored, epss, 0.0), policy)
-    carried = policy.number("likelihood.epss.carried")
-    by_epss = scored & (year * carried.value > value)
-    param = np.where(by_epss, "likelihood.epss.carried", chance.param)
+    known = Chance(value, low, chance.high, chance.param)
+    return _stronger(_by_score(known, epss, "likelihood.epss.carried", policy), facts, policy)
+
+
+def _stronger(chance: Chance, facts: pa.Table, policy: Policy) -> Chance:
+    """Our own model's chance counts where it is the stronger evidence; it never lowers anything.
+
+    It speaks of entries in KEV, which lists only a part of what is exploited: `likelihood.own.unlisted`.
+    """
+    if "own" not in facts.column_names:
+        return chance
+    own = facts["own"].to_numpy(zero_copy_only=False).astype(np.float64)
+    return _by_score(chance, own, "likelihood.own.carried", policy, policy.number("likelihood.own.unlisted"))
+
+
+def _by_score(chance: Chance, p30: Floats, name: str, policy: Policy, times: Parameter | None = None) -> Chance:
+    """Take the larger of what is known and of a score for 30 days, carried over to this attacker and year."""
+    scored = ~np.isnan(p30)
+    year = epss_to_year(np.where(scored, p30, 0.0), policy)
+    carried = policy.number(name)
+    value, low, high = (
+        (with_effort(year, getattr(times, end)) if times else year) * getattr(carried, end)
+        for end in ("value", "low", "high")
+    )
     return Chance(
-        np.where(scored, np.maximum(value, year * carried.value), value),
-        np.where(scored, np.maximum(low, year * carried.low), low),
-        np.where(scored, np.maximum(chance.high, year * carried.high), chance.high),
-        param,
+        np.where(scored, np.maximum(chance.value, value), chance.value),
+        np.where(scored, np.maximum(chance.low, low), chance.low),
+        np.where(scored, np.maximum(chance.high, high), chance.high),
+        np.where(scored & (value > chance.value), name, chance.param),
     )
 
 
@@ -168,6 +188,12 @@ def _exploit(facts: pa.Table) -> list[str]:
 
 def _evidence(usable: Chance) -> list[str]:
     return [
-        "epss" if name.startswith("likelihood.epss") else "kind" if ".kind." in name else name.rsplit(".", 1)[-1]
+        "epss"
+        if name.startswith("likelihood.epss")
+        else "own_model"
+        if name.startswith("likelihood.own")
+        else "kind"
+        if ".kind." in name
+        else name.rsplit(".", 1)[-1]
         for name in usable.param.tolist()
     ]

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foreshore import facts
-from foreshore.intel.signals import signals_at
-from foreshore.prioritization import chances
+from foreshore.intel.endings import endings_at
+from foreshore.intel.signals import naive, signals_at
+from foreshore.prioritization import backports, chances, outlived
 from foreshore.prioritization.compile import Chances, Compiled, graph_of
 from foreshore.prioritization.context import Context, gather
 from foreshore.prioritization.risk import Model, model_of
@@ -29,6 +30,8 @@ _REFUTED = """
     group by 1 having arg_max(v.outcome, v.observed_at) = 'refuted'
 """
 
+_CONFIRMED = _REFUTED.replace("= 'refuted'", "= 'confirmed'")
+
 
 @dataclass(frozen=True)
 class Modelled:
@@ -44,6 +47,7 @@ class Modelled:
     model: Model
     decided: dict[int, facts.Decision]
     dismissed: dict[int, facts.Decision]
+    ports: pa.ChunkedArray  # those that were seen with each exposure, before those of its product are added
 
     @property
     def likelihood(self) -> NDArray[np.float64]:
@@ -59,6 +63,10 @@ def modelled(snapshot: facts.Snapshot) -> Modelled:
     dismissed = {key: one for key, one in decided.items() if one.disposition in facts.DISMISSALS}
     signals = signals_at(snapshot.sql, snapshot.as_of, context.exposures.select(["weakness"]))
     judged = chances.weighed(context, signals, snapshot.policy)
+    judged = backports.applied(judged, _vendors(snapshot, context), snapshot.policy)
+    ends = endings_at(snapshot.sql, snapshot.as_of)
+    judged = outlived.applied(judged, context.exposures, context.assets, ends, snapshot.policy)
+    ports = context.exposures.column("ports")
     context = replace(context, exposures=chances.with_product_ports(context, judged))
     arrays = chances.chances_of(context, judged)
     arrays = replace(arrays, success=arrays.success * _doubt(snapshot, context, dismissed))
@@ -67,7 +75,16 @@ def modelled(snapshot: facts.Snapshot) -> Modelled:
         compiled, context.services, attackers_of(snapshot.scope, snapshot.policy), snapshot.policy, snapshot.seed
     )
     return Modelled(
-        snapshot.scope, snapshot.policy, context, judged, signals, arrays, compiled, model, decided, dismissed
+        snapshot.scope, snapshot.policy, context, judged, signals, arrays, compiled, model, decided, dismissed, ports
+    )
+
+
+def _vendors(snapshot: facts.Snapshot, context: Context) -> pa.Table:
+    """Return what vendors say of the installed versions, before anything is ranked."""
+    shown = snapshot.sql(_CONFIRMED).column("exposure").to_numpy()
+    tested = np.isin(context.exposures.column("exposure").to_numpy(), shown)
+    return backports.words(
+        snapshot.sql, naive(snapshot.as_of), context.exposures, context.assets, tested, snapshot.policy
     )
 
 
@@ -76,6 +93,8 @@ def _doubt(snapshot: facts.Snapshot, context: Context, dismissed: dict[int, fact
     refuted = snapshot.sql(_REFUTED).column("exposure").to_numpy()
     keys = context.exposures.column("exposure").to_numpy()
     doubt = np.where(np.isin(keys, refuted), REFUTED, 1.0)
+    waits = np.asarray(context.exposures.column("state").to_pylist()) == "reboot_pending"
+    doubt = np.where(waits, doubt * snapshot.policy.number("life.reboot_pending.truth").value, doubt)
     return np.where(np.isin(keys, np.array(sorted(dismissed), np.int64)), 0.0, doubt)
 
 

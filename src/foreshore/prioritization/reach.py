@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +25,15 @@ if TYPE_CHECKING:
     from foreshore.prioritization.context import Context
 
 YES, UNKNOWN = 1, 2
+# Protocols as rules write them, by name and number. What is none of these (ICMP, ESP …) reaches no port.
+_ANY = ("", "any", "all", "ip", "*", "-1")
+_TCP, _UDP = ("tcp", "6", "tcp+udp"), ("udp", "17", "tcp+udp")
 Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule of a firewall file or of the scope, matched against places and groups."""
+    """One rule of a firewall file, a cloud or the scope, matched against places and groups."""
 
     order: int
     sources: frozenset[int]
@@ -39,9 +42,15 @@ class Rule:
     allowed: bool
     told_by: str
     note: str
+    protocol: str = ""
 
-    def covers(self, port: int) -> bool:
-        """Does the rule speak of `port`? An unknown port (0) only where it speaks of all."""
+    def covers(self, port: int, udp: frozenset[int] = frozenset()) -> bool:
+        """Does the rule speak of `port`? An unknown port (0) only where it speaks of all.
+
+        `udp` are the ports that are known as UDP alone; every other port is one of TCP.
+        """
+        if self.protocol not in _ANY and self.protocol not in (_UDP if port in udp else _TCP):
+            return False
         return not self.ports or any(low <= port <= high for low, high in self.ports)
 
 
@@ -97,36 +106,33 @@ class Network:
     rules: tuple[Rule, ...]
     ruled_sites: frozenset[str]
     evidence: dict[tuple[int, int], tuple[tuple[int, bool, str], ...]]  # asset, port -> place, open?, source
+    udp: frozenset[int]  # ports that are only known as UDP
 
 
 def network(context: Context, scope: facts.Scope) -> Network:
     """Group the assets of `context` by place, matching rules and sensors' statements."""
     places, place_of = places_of(context, scope)
     raw = list(_raw_rules(context, scope))
-    targets = _targets(context, raw, places, place_of)
+    members = _members(context)
+    targets = _targets(context, raw, places, place_of, members)
     claims = context.assets.column("internet").to_pylist()
     words = np.array([str(claim) for claim in claims], dtype=object)
     _, said = np.unique(words.astype(str), return_inverse=True)
     alike = np.concatenate([np.stack([place_of, said.astype(np.int64)]), _codes(targets)])
     group_of, first = numbered(alike)
-    members = [np.unique(group_of[row]) for row in targets]
+    aimed = [np.unique(group_of[row]) for row in targets]
     rules = tuple(
         Rule(
-            one[0],
-            _sources(one[1], places, one[7]),
-            frozenset(map(int, groups)),
-            one[3],
-            one[4],
-            one[5],
-            one[6],
+            one.order, _sources(one, places, place_of, members), frozenset(map(int, groups)),
+            one.ports, one.allowed, one.told_by, one.note, one.protocol,
         )
-        for one, groups in zip(raw, members, strict=True)
-    )
-    ruled = frozenset(one[7] for one in raw if one[8])
+        for one, groups in zip(raw, aimed, strict=True)
+    )  # fmt: skip
+    ruled = frozenset(one.site for one in raw if one.closes)
     return Network(
         places=places, place_of=place_of, group_of=group_of,
         group_place=place_of[first], group_claim=tuple(words[first].tolist()),
-        rules=rules, ruled_sites=ruled, evidence=_evidence(context, places),
+        rules=rules, ruled_sites=ruled, evidence=_evidence(context, places), udp=context.udp,
     )  # fmt: skip
 
 
@@ -244,7 +250,7 @@ def _ruled(net: Network, here: Place, there: Place, what: tuple[int, int, int]) 
     """Return the first matching rule's word, or a firewall's silent "no"; None where no rule speaks."""
     place, group, port = what
     for rule in net.rules:
-        if place in rule.sources and group in rule.groups and rule.covers(port):
+        if place in rule.sources and group in rule.groups and rule.covers(port, net.udp):
             word = "allows" if rule.allowed else "forbids"
             return rule.allowed, f"a rule {word} {here.name} to {there.name}{_port(port)}", rule.told_by
     inside = here.name == INTERNET or here.site == there.site
@@ -273,25 +279,35 @@ _FROM_INTERNET = {
 }
 
 
-# order, source end, target end, port ranges, allowed, told by, note, site, and whether what no rule allows is
-# closed: a firewall's whole list says so, what one cloud account allows does not
-_Raw = tuple[int, tuple[str, str], tuple[str, str], tuple[tuple[int, int], ...], bool, str, str, str, bool]
+class _Raw(NamedTuple):
+    """A rule as it was told; `closes`: what no rule of its site allows is closed, as in a firewall's whole list."""
+
+    order: int
+    source: tuple[str, str]
+    target: tuple[str, str]
+    ports: tuple[tuple[int, int], ...]
+    allowed: bool
+    told_by: str
+    note: str
+    site: str
+    closes: bool
+    protocol: str
 
 
 def _raw_rules(context: Context, scope: facts.Scope) -> Iterator[_Raw]:
     """Yield firewall rules in their order, then the scope's own rules."""
     for order, row in enumerate(context.rules.to_pylist()):
         ends = ((row["source_kind"], row["source"]), (row["target_kind"], row["target"]))
-        yield (
+        yield _Raw(
             order, ends[0], ends[1], ranges(row["ports"]), row["allowed"], row["told_by"], row["note"],
-            row["site"], row["closes"],
+            row["site"], row["closes"], row["protocol"] or "",
         )  # fmt: skip
     homes = {zone.name: zone.site for zone in scope.zones}
     for number, rule in enumerate(scope.reach):
         ports = tuple((port, port) for port in rule.ports)
         site = homes.get(rule.target, "")
         ends = (("zone", rule.source), ("zone", rule.target))
-        yield (10**6 + number, ends[0], ends[1], ports, rule.allowed, "scope", "", site, False)
+        yield _Raw(10**6 + number, ends[0], ends[1], ports, rule.allowed, "scope", "", site, False, "")
 
 
 def ranges(text: str) -> tuple[tuple[int, int], ...]:
@@ -304,7 +320,22 @@ def ranges(text: str) -> tuple[tuple[int, int], ...]:
     return tuple(found)
 
 
-def _targets(context: Context, raw: list[_Raw], places: tuple[Place, ...], place_of: Ints) -> NDArray[np.bool_]:
+_Members = dict[tuple[str, str], Ints]
+
+
+def _members(context: Context) -> _Members:
+    """Return the assets (by index) of each group that rules may name, by site and name."""
+    index = {asset: number for number, asset in enumerate(context.assets.column("asset").to_pylist())}
+    found: dict[tuple[str, str], list[int]] = {}
+    for row in context.groups.to_pylist():
+        if row["asset"] in index:
+            found.setdefault((row["site"], row["name"]), []).append(index[row["asset"]])
+    return {key: np.array(numbers, np.int64) for key, numbers in found.items()}
+
+
+def _targets(
+    context: Context, raw: list[_Raw], places: tuple[Place, ...], place_of: Ints, members: _Members
+) -> NDArray[np.bool_]:
     """Return which assets each rule's target names: rules by assets."""
     count = context.assets.num_rows
     owner, values = _ipv4(context)
@@ -313,11 +344,13 @@ def _targets(context: Context, raw: list[_Raw], places: tuple[Place, ...], place
     names = {place.name: number for number, place in enumerate(places)}
     result = np.zeros((len(raw), count), np.bool_)
     for number, rule in enumerate(raw):
-        kind, value = rule[2]
+        kind, value = rule.target
         if kind == "any":
             result[number] = True
+        elif kind == "zone" and value in names:
+            result[number] = place_of == names[value]
         elif kind == "zone":
-            result[number] = place_of == names.get(value, -1)
+            result[number, members.get((rule.site, value), _NOBODY)] = True
         elif kind == "asset":
             result[number] = ids == int(value)
         elif kind == "network":
@@ -326,8 +359,11 @@ def _targets(context: Context, raw: list[_Raw], places: tuple[Place, ...], place
                 low = int(net.network_address)
                 hit = (values >= low) & (values < low + net.num_addresses)
                 result[number, owner[hit]] = True
-        result[number] &= sites == rule[7]
+        result[number] &= sites == rule.site
     return result
+
+
+_NOBODY: Ints = np.zeros(0, np.int64)
 
 
 def _ipv4(context: Context) -> tuple[Ints, Ints]:
@@ -343,26 +379,30 @@ def _ipv4(context: Context) -> tuple[Ints, Ints]:
     return np.array(owner, np.int64), np.array(values, np.int64)
 
 
-def _sources(end: tuple[str, str], places: tuple[Place, ...], site: str) -> frozenset[int]:
+def _sources(rule: _Raw, places: tuple[Place, ...], place_of: Ints, members: _Members) -> frozenset[int]:
     """Return the places from which a rule's source lets traffic come."""
-    kind, value = end
-    found = set()
-    for number, place in enumerate(places):
-        local = place.name == INTERNET or place.site == site
-        if kind == "any":
-            matched = True  # traffic from other sites passes the same firewall
-        elif kind == "zone":
-            matched = place.name == value
-        elif kind == "network":
-            net = ipaddress.ip_network(value, strict=False)
-            everything = net.prefixlen == 0
-            overlap = any(one.version == net.version and one.overlaps(net) for one in place.networks)
-            matched = everything or (local and overlap)
-        else:
-            matched = False
-        if matched:
-            found.add(number)
-    return frozenset(found)
+    kind, value = rule.source
+    if kind == "zone" and (rule.site, value) in members and all(place.name != value for place in places):
+        return _whole(members[rule.site, value], place_of)
+    return frozenset(number for number, place in enumerate(places) if _comes_from(kind, value, place, rule.site))
+
+
+def _comes_from(kind: str, value: str, place: Place, site: str) -> bool:
+    if kind == "any":
+        return True  # traffic from other sites passes the same firewall
+    if kind == "zone":
+        return place.name == value
+    if kind != "network":
+        return False
+    net = ipaddress.ip_network(value, strict=False)
+    overlap = any(one.version == net.version and one.overlaps(net) for one in place.networks)
+    return net.prefixlen == 0 or ((place.name == INTERNET or place.site == site) and overlap)
+
+
+def _whole(inside: Ints, place_of: Ints) -> frozenset[int]:
+    """Return the places all of whose assets are among `inside`: of others a group says nothing certain."""
+    every, within = np.bincount(place_of), np.bincount(place_of[inside], minlength=int(place_of.max(initial=0)) + 1)
+    return frozenset(np.flatnonzero((within > 0) & (within == every)).tolist())
 
 
 def _evidence(context: Context, places: tuple[Place, ...]) -> dict[tuple[int, int], tuple[tuple[int, bool, str], ...]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foreshore import facts
-from foreshore.prioritization import assessments
+from foreshore.prioritization import assessments, weighed
 from foreshore.prioritization.explain import Narrator
 from foreshore.prioritization.modelled import Modelled, modelled
 from foreshore.prioritization.risk import Risk, assess
@@ -25,7 +25,7 @@ class Assessed:
     """What the stage returns: rows to append, and the model for the plan.
 
     `row_of` gives, by key, the row of an open exposure (the engine's cause); `flow` its share of
-    kept proofs, which bounds what removing it can save.
+    kept proofs, which bounds what removing it can save; `weighed` what news is weighed from (`weighed.rows`).
     """
 
     batches: facts.Batches
@@ -33,6 +33,7 @@ class Assessed:
     risk: Risk
     row_of: dict[int, int]
     flow: dict[int, float]
+    weighed: pa.Table
 
     def left(self, exposures: Sequence[int]) -> float:
         """Return the share of modelled risk that is left without these exposures (keys)."""
@@ -54,7 +55,8 @@ def run(snapshot: facts.Snapshot) -> Assessed:
         "steps": steps(snapshot, narrator, assessed, {key: row for row, key in enumerate(keys)}),
     }
     flow = dict(zip(keys, shares["proof_flow"].tolist(), strict=True))
-    return Assessed(batches, found, risk, {key: row for row, key in enumerate(keys)}, flow)
+    said = weighed.rows(found, risk, shares["proof_flow"])
+    return Assessed(batches, found, risk, {key: row for row, key in enumerate(keys)}, flow, said)
 
 
 def services(snapshot: facts.Snapshot, found: Modelled, risk: Risk) -> pa.Table:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from foreshore.prioritization.backports import SETTLED
+
 if TYPE_CHECKING:
     from foreshore.policy import Policy
 
@@ -38,26 +40,50 @@ class Judged:
     question: Texts  # the fact that is not known and decides, '' where nothing is open
     services: Texts  # names joined, '' where it leads to none
     because: Texts  # the person's reason, where there is a disposition
+    vendor: Texts | None = None  # fixed or not_affected where the vendor's data settles it (see backports.py)
+    vendor_because: Texts | None = None
 
 
 def decide(judged: Judged, policy: Policy) -> Texts:
     """Return the treatment of each exposure."""
-    count = len(judged.contribution)
-    share = {name: policy.number(f"treatment.{name}").value for name in _NUMBERS}
+    return settle(judged, first(urgent(judged), policy), policy)
+
+
+def urgent(judged: Judged) -> Floats:
+    """Return what each exposure counts for in the order of what to do first: 0 where ruled out or taken by a person."""
     ruled_out = (judged.reachable == "no") | (judged.leads == "no") | (judged.contribution <= 0)
-    taken = np.isin(judged.disposition, ["accepted", "mitigated"])
-    act = _act_now(np.where(ruled_out | taken, 0.0, judged.contribution), share)
+    return np.where(ruled_out | _taken(judged) | _settled(judged), 0.0, judged.contribution)
+
+
+def first(contribution: Floats, policy: Policy) -> NDArray[np.bool_]:
+    """Return which of all open exposures, by `urgent`, are to be acted on now."""
+    return _act_now(contribution, {name: policy.number(f"treatment.{name}").value for name in _NUMBERS})
+
+
+def settle(judged: Judged, act: NDArray[np.bool_], policy: Policy) -> Texts:
+    """Return the treatment of each exposure, where it is known which of them are to be acted on now."""
     undecided = (judged.reachable == "unknown") | (judged.exploit == "unknown") | (judged.leads == "unknown")
-    unknown = ~act & undecided & (judged.if_reachable >= share["unknown.least_if_bad"])
-    result = np.full(count, "watch", dtype=object)
+    least = policy.number("treatment.unknown.least_if_bad").value
+    unknown = ~act & undecided & (judged.if_reachable >= least)
+    result = np.full(len(judged.contribution), "watch", dtype=object)
     result[judged.has_fix] = "routine"
     result[unknown] = "unknown"
     result[act] = "act_now"
-    result[taken] = "accepted"
+    result[_settled(judged)] = "watch"
+    result[_taken(judged)] = "accepted"
     return result
 
 
-_NUMBERS = ("act_now.share", "act_now.least", "act_now.lone", "act_now.most", "unknown.least_if_bad")
+def _settled(judged: Judged) -> NDArray[np.bool_]:
+    none = np.zeros(len(judged.contribution), np.bool_)
+    return none if judged.vendor is None else np.isin(judged.vendor, SETTLED)
+
+
+def _taken(judged: Judged) -> NDArray[np.bool_]:
+    return np.isin(judged.disposition, ["accepted", "mitigated"])
+
+
+_NUMBERS = ("act_now.share", "act_now.least", "act_now.lone", "act_now.most")
 _FEWEST = 10  # on a small estate the cap by share would leave nothing to do
 
 
@@ -81,7 +107,15 @@ def reasons(judged: Judged, treatment: Texts) -> list[str]:
         treatment, judged.contribution, judged.reachable, judged.leads, judged.exploit, judged.services,
         judged.disposition, judged.because, judged.question,
     )  # fmt: skip
-    return [_reason(*row) for row in zip(*columns, strict=True)]
+    found = [_reason(*row) for row in zip(*columns, strict=True)]
+    if judged.vendor_because is not None:
+        for row in np.flatnonzero(_settled(judged) & ~_taken(judged)).tolist():
+            found[row] = _sentence(judged.vendor_because[row])
+    return found
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _reason(
@@ -110,7 +144,10 @@ def _reason(
 def would_lower(judged: Judged, treatment: Texts) -> list[str]:
     """Return one sentence for each exposure: what would move it down (or, for what waits, up)."""
     columns = (treatment, judged.reachable, judged.exploit, judged.has_fix, judged.question)
-    return [_lower(*row) for row in zip(*columns, strict=True)]
+    found = [_lower(*row) for row in zip(*columns, strict=True)]
+    for row in np.flatnonzero(_settled(judged) & ~_taken(judged)).tolist():
+        found[row] = "It comes back when the vendor's word changes, or when a test shows it."
+    return found
 
 
 def _lower(treatment: str, reachable: str, exploit: str, has_fix: bool, fact: str) -> str:

@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from foreshore import scratch
 from foreshore.policy.checks import ATTRIBUTES
-from foreshore.query import scratch, selectors
+from foreshore.query import selectors
 
 if TYPE_CHECKING:
     import pyarrow as pa

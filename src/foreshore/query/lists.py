@@ -128,15 +128,17 @@ def exposure_rows(
     workspace: Workspace, *, where: str = "", top: int | None = None, dismissed: bool = True
 ) -> Iterator[dict[str, Any]]:
     """Yield rows of the served exposures that match `where`, a query in the one query language."""
-    from foreshore.query import language
+    from foreshore.query import compiling, language, present
     from foreshore.store import serving
 
     connection = serving.connect(workspace)
     try:
         overlay(workspace, connection)
         condition, values = "true", []
-        if where:
-            compiled = language.compile(where)
+        if where.strip():
+            asked = present.followed(workspace, connection, language.parse(where))
+            now = datetime.now(UTC).replace(tzinfo=None)
+            compiled = compiling.compile_node(asked, compiling.Setting(now))
             condition, values = compiled.sql, list(compiled.parameters)
         if not dismissed:
             condition = f"({condition}) and coalesce(disposition, '') not in ({DISMISSED})"
@@ -172,6 +174,7 @@ def as_json(row: Mapping[str, Any]) -> dict[str, Any]:
         "reachable": row["reachable"],
         "reach_fact": row["reach_fact"],
         "exploit": row["exploit"],
+        "exploit_because": row.get("exploit_because") or None,
         "leads_to": row["leads_to"] or [],
         "leads": row["leads"],
         "likelihood": row["likelihood"],
@@ -187,6 +190,8 @@ def as_json(row: Mapping[str, Any]) -> dict[str, Any]:
         "verdict": row["verdict"],
         "disposition": row["disposition"] or None,
         "because": row["disposition_because"] or None,
+        "vendor": row.get("vendor") or None,
+        "vendor_because": row.get("vendor_because") or None,
         "first_seen": row["first_seen"],
         "last_seen": row["last_seen"],
         "sources": row["sources"] or [],

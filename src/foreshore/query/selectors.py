@@ -20,9 +20,9 @@ import ipaddress
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from foreshore import keys
+from foreshore import keys, scratch
 from foreshore.errors import UsageError
-from foreshore.query import addresses, scratch
+from foreshore.query import addresses
 
 if TYPE_CHECKING:
     import duckdb

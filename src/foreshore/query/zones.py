@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from foreshore.query import addresses, scratch
+from foreshore import scratch
+from foreshore.query import addresses
 from foreshore.query.selectors import is_pattern, like
 
 if TYPE_CHECKING:

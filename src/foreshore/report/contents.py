@@ -160,6 +160,7 @@ def _exposure(row: dict[str, Any], as_of: datetime) -> dict[str, Any]:
         "action": keys.show("ACT", row["action"]) if row["action"] else None,
         "leads_to": leads_to,
         "answers": _answers(row, leads_to),
+        "vendor": figures.short(row.get("vendor_because") or "", 400) if row.get("vendor") == "disputed" else "",
         "path": [_step(step, as_of) for step in row["steps"]],
     }
 
@@ -177,7 +178,7 @@ def _answers(row: dict[str, Any], leads_to: list[str]) -> list[dict[str, str]]:
         {
             "question": "Is there a working exploit?",
             "answer": {"none_known": "no", "unknown": "unknown"}.get(exploit, "yes"),
-            "why": wording.EXPLOITS.get(exploit, exploit),
+            "why": figures.short(row.get("exploit_because") or wording.EXPLOITS.get(exploit, exploit), 400).rstrip("."),
         },
         {
             "question": "Does it lead to something critical?",

@@ -6,8 +6,7 @@ import ipaddress
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from foreshore import keys
-from foreshore.query import scratch
+from foreshore import keys, scratch
 from foreshore.query.assets import Sql
 from foreshore.query.selectors import is_pattern
 from foreshore.scoping import signs

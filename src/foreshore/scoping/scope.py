@@ -255,7 +255,7 @@ def _attackers(reading: Reading, item: Item) -> tuple[facts.Attacker, ...]:
 
 
 def _obligations(reading: Reading, item: Item, services: Sequence[facts.Service]) -> tuple[facts.Obligation, ...]:
-    subjects = ["all", *(service.name for service in services), *reading.zone_names]
+    scope = facts.Scope("", sites=reading.sites, zones=reading.zones, services=tuple(services))
     known = reading.known_obligations
     found = []
     for entry in item.items("an obligation"):
@@ -263,6 +263,22 @@ def _obligations(reading: Reading, item: Item, services: Sequence[facts.Service]
         name = fields["name"].text() if "name" in fields else ""
         if known is not None and name.replace("-", "_") not in {one.replace("-", "_") for one in known}:
             entry.wrong(f"“{name}” is no deadline rule of the policy", nearest(name, sorted(known)))
-        applies_to = fields["applies_to"].text(subjects) if "applies_to" in fields else "all"
-        found.append(facts.Obligation(name, applies_to))
+        places = _applies_to(fields["applies_to"], scope) if "applies_to" in fields else ["all"]
+        reading.mark("obligations", name, entry)
+        found += [facts.Obligation(name, place) for place in places]
     return tuple(found)
+
+
+def _applies_to(item: Item, scope: facts.Scope) -> list[str]:
+    """Return what an obligation is attached to, as written: all, names, or service:, zone: and entity: before a name."""
+    subjects = facts.subjects(scope)
+    names = [name for _, name in subjects]
+    known = ["all", *dict.fromkeys(names), *(f"{kind}:{name}" for kind, name in subjects)]
+    found = []
+    for entry in [item] if item.scalar else item.items("what the rule applies to"):
+        place = entry.text(known)
+        if names.count(place) > 1 and place != "all":
+            either = [f"{kind}:{name}" for kind, name in subjects if name == place]
+            entry.wrong(f"“{place}” is the name of several things", " or ".join(either))
+        found.append(place)
+    return found

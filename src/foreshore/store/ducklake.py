@@ -136,6 +136,23 @@ class Lake:
             for statement in statements:
                 connection.execute(statement)
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Within this, all reads are one transaction: the catalogue is asked once and not by each of them.
+
+        Not for an `append` or a `refresh`.
+        """
+        connection = self._settled()
+        connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            catalog.roll_back(connection)
+
+    def use(self, threads: int) -> None:
+        """Answer with that many threads, of the budget's, until told otherwise."""
+        self._live().execute(f"SET threads = {max(1, min(threads, self.workspace.threads))}")
+
     def close(self) -> None:
         """Close the connection; closing twice is fine."""
         if self._connection is not None:

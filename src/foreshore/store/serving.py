@@ -1,9 +1,10 @@
 """Serving files: what reading verbs and pages query, one read-only DuckDB file a cycle.
 
 Tables: `exposures` (the cycle's assessments in order of rank, narrow columns first), `actions`,
-`action_effects`, `services`, `steps`, `measures`, `blind_spots`, `blind_assets`, `cycle` (one row) and `assets`
-(asset, name, kind, site, zone, owner, open_exposures and one count for each treatment). A pointer names
-the current file, so that a reader never meets a half-written one.
+`action_effects`, `services`, `steps`, `measures`, `blind_spots`, `blind_assets`, `gone_assets`, `cycle` (one row), `assets`
+(asset, name, kind, site, zone, owner, open_exposures and one count for each treatment) and `weighed` (by
+weakness, so that one is found without reading the rest: what the likelihood of each exposure was weighed
+from, as the cycle gave it). A pointer names the current file, so that a reader never meets a half-written one.
 """
 
 from __future__ import annotations
@@ -49,18 +50,25 @@ _COPIED = (
     ("measures", "measures", "name, subject"),
     ("blind_spots", "blind_spots", "number"),
     ("blind_assets", "blind_assets", "asset, kind"),
+    ("gone_assets", "gone_assets", "asset"),
     ("cycle", "cycles", "cycle"),
 )
 
 
 def publish(
-    lake: Lake, cycle: int, batches: Mapping[str, pa.Table] | None = None, *, assets: pa.Table | None = None
+    lake: Lake,
+    cycle: int,
+    batches: Mapping[str, pa.Table] | None = None,
+    *,
+    assets: pa.Table | None = None,
+    weighed: pa.Table | None = None,
 ) -> Path:
     """Write the serving file of `cycle` from the lake's pinned version and make it current.
 
     `batches` stand in for the lake's tables of those names where given. `assets` are all assets that the
     cycle looked at, as it knew them (asset, name, kind, site, zone, owner, os, last_seen; see
-    `query.attributes`); without it, only those with assessments are served. The pointer moves only
+    `query.attributes`); without it, only those with assessments are served. `weighed` becomes the table of
+    that name (exposure and weakness at least); without it, that table has no rows. The pointer moves only
     forward: a file made from an older version than the current one's is written but not made current.
     Returns the file. Raises WorkspaceError when the disk refuses.
     """
@@ -69,7 +77,7 @@ def publish(
     beside = folder / f".cycle-{cycle}{owner_mark()}.duckdb"
     beside.unlink(missing_ok=True)
     try:
-        _write(lake, cycle, beside, batches or {}, assets)
+        _write(lake, cycle, beside, batches or {}, {"known_assets": assets, "weighed": weighed})
         with lake.workspace.lock():
             final = _free_name(folder, cycle)
             beside.replace(final)
@@ -116,7 +124,10 @@ def connect(workspace: Workspace) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _write(lake: Lake, cycle: int, path: Path, batches: Mapping[str, pa.Table], assets: pa.Table | None) -> None:
+def _write(
+    lake: Lake, cycle: int, path: Path, batches: Mapping[str, pa.Table], beside: Mapping[str, pa.Table | None]
+) -> None:
+    assets, weighed = beside["known_assets"], beside["weighed"]
     known = assets.select(list(_KNOWN)) if assets is not None else _nothing_known()
     given = incoming.prepare(batches)
     copies = [
@@ -130,8 +141,10 @@ def _write(lake: Lake, cycle: int, path: Path, batches: Mapping[str, pa.Table], 
             _exposures(cycle, assessed),
             *copies,
             _assets(cycle, assessed),
+            f"CREATE TABLE {_TARGET}.weighed AS FROM known_weighed ORDER BY weakness, exposure",
         ]
-        lake.copy_to(statements, known_assets=known, **{f"given_{name}": table for name, table in given.items()})
+        laid = {"known_assets": known, "known_weighed": weighed if weighed is not None else _nothing_weighed()}
+        lake.copy_to(statements, **laid, **{f"given_{name}": table for name, table in given.items()})
     finally:
         lake.copy_to([f"DETACH {_TARGET}"])
     with path.open("rb+") as stream:
@@ -161,6 +174,12 @@ def _nothing_known() -> pa.Table:
 
     types = {"asset": pa.int64(), "last_seen": pa.timestamp("us")}
     return pa.table({name: pa.array([], types.get(name, pa.string())) for name in _KNOWN})
+
+
+def _nothing_weighed() -> pa.Table:
+    import pyarrow as pa
+
+    return pa.table({"exposure": pa.array([], pa.int64()), "weakness": pa.array([], pa.string())})
 
 
 def _assets(cycle: int, assessed: str) -> str:

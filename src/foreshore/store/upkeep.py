@@ -13,12 +13,27 @@ GRACE = timedelta(days=1)
 KEEP_VERSIONS = timedelta(days=30)
 
 
+# Files of one table from which merging them pays: a read opens each, and every commit adds one.
+MANY_FILES = 64
+
+
 class Upkeep(NamedTuple):
     """What a compaction did: files merged away, versions expired, files removed."""
 
     merged: int
     expired: int
     removed: int
+
+
+def files(lake: Lake) -> int:
+    """Return how many files the table with the most of them has."""
+    rows = lake.maintain(f"SELECT coalesce(max(file_count), 0) FROM ducklake_table_info('{WRITER}')")
+    return int(rows[0][0])
+
+
+def tend(lake: Lake) -> Upkeep | None:
+    """Compact the lake where it has many files; returns what that did, or None where nothing was to be done."""
+    return compact(lake) if files(lake) >= MANY_FILES else None
 
 
 def compact(

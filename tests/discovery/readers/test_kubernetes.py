@@ -199,6 +199,45 @@ def test_two_clusters_never_share_users_or_namespaces() -> None:
         assert strong[0] != strong[1]
 
 
+def _of_cluster(server: str, source: str = "cluster", uid: str = "") -> dict[str, str]:
+    """Key -> the name by which reports find each other, of the pod `shop/web` of a cluster."""
+    items = [
+        {"metadata": {"name": "web", "namespace": "shop"}, "spec": {"containers": [{"name": "a", "image": "a:1"}]}}
+    ]
+    space = {"metadata": {"name": "kube-system", "uid": uid}}
+    answers: list[dict[str, Any]] = [
+        {"foreshore_collection": 1, "connector": "kubernetes", "source": source, "collected_at": "2025-03-01T06:00:00Z"},
+        {"call": "pods", "scope": {"account": server}, "body": {"kind": "PodList", "items": items}},
+        *([{"call": "namespaces", "scope": {"account": server}, "body": {"kind": "NamespaceList", "items": [space]}}]
+          if uid else []),
+        {"complete": True},
+    ]  # fmt: skip
+    found = read("\n".join(json.dumps(one) for one in answers).encode())
+    return {one.key: dict(one.identifiers).get("artifact", "") for one in found if isinstance(one, Sighting)}
+
+
+def test_names_hold_the_cluster_by_its_number_its_server_or_its_source() -> None:
+    proxy, key = "http://127.0.0.1:8001", "kubernetes:///shop/Pod/web"
+    told = [
+        (_of_cluster("https://one.example.com:6443")[key], "one.example.com:6443"),
+        (_of_cluster("https://two.example.com")[key], "two.example.com"),
+        (_of_cluster("https://rancher.example.com/k8s/clusters/c-1")[key], "rancher.example.com/k8s/clusters/c-1"),
+        (_of_cluster(proxy, "north")[key], "north"),  # any cluster stands behind a proxy
+        (_of_cluster("http://localhost:8001", "south")[key], "south"),
+        (_of_cluster(proxy, "north", "C0FFEE-1")[key], "c0ffee-1"),
+        (_of_cluster("https://one.example.com", "north", "C0FFEE-1")[key], "c0ffee-1"),
+    ]
+    assert [one for one, _cluster in told] == [f"kubernetes://{cluster}/shop/Pod/web" for _one, cluster in told]
+    images = [_of_cluster(server)["image a:1"] for server in (proxy, "https://one.example.com")]
+    assert images == ["", ""]  # an image is the same in all of them
+
+
+def test_a_manifest_is_of_no_cluster() -> None:
+    names = {dict(one.identifiers).get("artifact", "") for one in read(SHOP) if isinstance(one, Sighting)}
+    assert "kubernetes:///Cluster" in names
+    assert all(name.startswith("kubernetes:///") for name in names - {""})
+
+
 # -- laws of the network --
 
 

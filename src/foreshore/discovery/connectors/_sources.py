@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from foreshore import plugins
+from foreshore.discovery.patterns import regex
 from foreshore.errors import UsageError
 
 CONNECTORS = "foreshore.discovery.connectors"
 FILE = "sources.toml"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_HEADER = re.compile(r"""^\s*\[\s*sources\s*\.\s*(?:"([^"]*)"|'([^']*)'|([\w.-]+))\s*\]""")
-_SECRET = re.compile(r"passw|secret|token|api_?key|access_?key|private_?key|credential", re.IGNORECASE)
+_NAME = regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_HEADER = regex(r"""^\s*\[\s*sources\s*\.\s*(?:"([^"]*)"|'([^']*)'|([\w.-]+))\s*\]""")
+_SECRET = regex(r"passw|secret|token|api_?key|access_?key|private_?key|credential", re.IGNORECASE)
 COMMON = ("connector", "site", "allow", "requests_per_second", "tries", "seconds")
 
 

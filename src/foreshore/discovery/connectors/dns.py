@@ -13,6 +13,7 @@ from typing import Any
 from foreshore.discovery.connectors._asking import Busy
 from foreshore.discovery.connectors._collection import NotAllowed
 from foreshore.discovery.connectors._desk import Desk, Planned
+from foreshore.discovery.patterns import regex
 from foreshore.errors import ForeshoreError, Refused, UsageError
 
 COMMON = (
@@ -27,7 +28,7 @@ COMMON = (
 _OF_DOMAIN = ("SOA", "NS", "MX", "TXT", "CAA")
 _OF_NAME = ("A", "AAAA")
 _LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
-_DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})+")
+_DOMAIN = regex(rf"{_LABEL}(\.{_LABEL})+")
 _NOBODY = "foreshore-asks-for-no-such-name"  # what answers to it answers to every name
 
 

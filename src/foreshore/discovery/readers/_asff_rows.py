@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _cloud_rows, _naming
 from foreshore.discovery.readers._cloud_rows import Resource, mapping, objects
 from foreshore.facts import AssetKind, ExposureKind, Finding, Severity, Sighting, Word
@@ -15,11 +16,11 @@ Row = Mapping[str, Any]
 # Types of findings that tell of something that happened, not of something that is open
 _EVENTS = ("TTPs/", "Effects/", "Unusual Behaviors/", "Sensitive Data Identifications/")
 _BY_TYPE = ("guardduty", "macie", "access-analyzer", "detective", "awsinspector")
-_PORTS = re.compile(
+_PORTS = regex(
     r"^(?:On instance \S{1,80}, )?(?:\w{1,20} )?ports? (?:range )?(\d{1,5})(?: ?- ?(\d{1,5}))? (?:is|are) reachable",
     re.IGNORECASE,
 )
-_PROTOCOL = re.compile(r"\b(TCP|UDP)\b")
+_PROTOCOL = regex(r"\b(TCP|UDP)\b")
 _KINDS: dict[str, AssetKind] = {
     "AwsEc2Instance": "host", "AwsIamUser": "identity", "AwsIamRole": "identity", "AwsIamGroup": "identity",
     "AwsIamAccessKey": "identity", "AwsEcrContainerImage": "image", "AwsS3Bucket": "data_store",

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _aws_ports as ports
 from foreshore.discovery.readers import _hosts, _naming
 from foreshore.discovery.readers._aws_network import Spot
 from foreshore.discovery.readers._aws_shapes import Thing, World, arn_of, listed, mapping, partition, tags, text, words
-from foreshore.facts import Sighting, Skipped
+from foreshore.facts import Ended, Sighting, Skipped
 
 Identifiers = list[tuple[str, str]]
-_FROM_ADDRESS = re.compile(r"(ip-\d+-\d+-\d+-\d+|ec2-\d+-\d+-\d+-\d+)\.")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_WHEN = regex(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)")  # in the reason of the last change of state
+_FROM_ADDRESS = regex(r"(ip-\d+-\d+-\d+-\d+|ec2-\d+-\d+-\d+-\d+)\.")
+_DIGEST = regex(r"sha256:[0-9a-f]{64}")
 
 
 class Seen(NamedTuple):
@@ -29,7 +30,8 @@ def assets(world: World) -> Iterator[Seen | Skipped]:
     """Yield everything in `world` that is an asset of its own, machines first."""
     shared = _shared(world)
     for thing in world.of("instance"):
-        yield _instance(thing, shared)
+        if not _terminated(thing):
+            yield _instance(thing, shared)
     listeners = _listeners(world)
     for thing in world.of("balancer"):
         yield _balancer(thing, listeners)
@@ -43,6 +45,23 @@ def assets(world: World) -> Iterator[Seen | Skipped]:
         yield _repository(thing)
     for thing in world.of("image"):
         yield _image(thing)
+
+
+def ended(world: World) -> Iterator[tuple[Sighting, Ended]]:
+    """Yield the machines that are terminated: under their own names alone, for others have their addresses now."""
+    for thing in world.of("instance"):
+        if _terminated(thing):
+            key, told = instance_key(thing), text(thing.body, "StateTransitionReason")
+            own: Identifiers = [("arn", key)] if key.startswith("arn:") else []
+            own.append(("cloud_id", text(thing.body, "InstanceId")))
+            when = _WHEN.search(told)
+            at = _naming.moment(f"{when.group(1)}Z")[0] if when else None
+            sighting = Sighting(key=key, name=own[-1][1], kind="host", identifiers=tuple(own), attributes=about(thing))
+            yield sighting, Ended(asset=key, reason="terminated", observed_at=at)
+
+
+def _terminated(thing: Thing) -> bool:
+    return text(mapping(thing.body, "State"), "Name") == "terminated"
 
 
 def account_key(account: str) -> str:
@@ -99,11 +118,9 @@ def _sixes(body: Mapping[str, Any]) -> list[str]:
     return [shown for one in found if (shown := _naming.address(one))]
 
 
-def _instance(thing: Thing, shared: frozenset[str]) -> Seen | Skipped:
+def _instance(thing: Thing, shared: frozenset[str]) -> Seen:
     body, name = thing.body, text(thing.body, "InstanceId")
     state = text(mapping(body, "State"), "Name")
-    if state == "terminated":
-        return Skipped(f"instance {name}", "it is terminated: it exists no more")
     key, labels = instance_key(thing), tags(body)
     sighting = Sighting(
         key=key,

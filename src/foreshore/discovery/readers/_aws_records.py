@@ -10,6 +10,7 @@ from foreshore.discovery.readers import (
     _aws_assets,
     _aws_buckets,
     _aws_identities,
+    _aws_listed,
     _aws_network,
     _aws_rights,
     _aws_scans,
@@ -37,6 +38,12 @@ def records(world: World) -> Iterator[Record]:
             known[sighting.key] = sighting
             yield sighting
     keys = frozenset(known)
+    yield from _aws_listed.listed(world, known)
+    for ended, end in _aws_assets.ended(world):
+        if ended.key not in known:
+            known[ended.key] = ended
+            yield ended
+            yield end
     yield from _aws_scans.scans(world, keys)
     yield from _relations(world, net, seen, known)
     yield from _aws_identities.ties(world, keys)

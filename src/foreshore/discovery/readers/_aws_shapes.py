@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _naming
 from foreshore.facts import Skipped
 
@@ -45,7 +46,7 @@ _SHAPES: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]], ..
     ("account", ("Id", "JoinedMethod"), (), ()),
 )  # fmt: skip
 _LISTS = {"Buckets": ("bucket", "Name")}  # objects without fields of their own, known by their list
-_ARN = re.compile(r"arn:(aws[\w-]*):([\w-]*):([\w-]*):(\d{12})?:")
+_ARN = regex(r"arn:(aws[\w-]*):([\w-]*):([\w-]*):(\d{12})?:")
 
 
 @dataclass(frozen=True)

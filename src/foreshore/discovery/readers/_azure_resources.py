@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _naming
 from foreshore.facts import AssetKind
 
-_ARM = re.compile(
+_ARM = regex(
     r"^/(?:subscriptions/[^/]{1,90}|providers/microsoft\.(?:management|authorization)/[^/]{1,90})(?:/[^/]{1,260}){0,40}/?$",
     re.IGNORECASE,
 )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _naming
 from foreshore.discovery.readers._azure_resources import Resource, each, texts
 
-_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+_GUID = regex(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 # Roles that every tenant has, by the number that Azure gives them: (name, what it is to us).
 BUILT_IN = {
     "8e3af657-a8ff-443c-a75c-2fe8c4bcb635": ("Owner", "admin_of"),

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _naming, _web_scans
 from foreshore.facts import ExposureKind, Finding, Proof, Word
 
 EXTENSION = "134217728"  # the type of every issue that an extension made: only its name tells them apart
 
-_IN_BRACKETS = re.compile(r" \[([^\[\]]{1,500})\]$")
+_IN_BRACKETS = regex(r" \[([^\[\]]{1,500})\]$")
 _KIND_OF_INPUT = r"(?:(?:URL|body|JSON|XML|SOAP|multipart|request) )?(?:parameter|cookie|HTTP header|header|attribute)"
-_SUFFIX = re.compile(rf" {_KIND_OF_INPUT}$", re.IGNORECASE)
-_IN_DETAIL = re.compile(
+_SUFFIX = regex(rf" {_KIND_OF_INPUT}$", re.IGNORECASE)
+_IN_DETAIL = regex(
     rf"\bvalue of the (\S{{1,200}}(?: path (?:filename|folder \d{{1,4}}))?)(?: {_KIND_OF_INPUT})? (?:is|was)\b"
 )
-_CWE = re.compile(r"CWE-(\d{1,5})", re.ASCII)
+_CWE = regex(r"CWE-(\d{1,5})", re.ASCII)
 
 
 def rule(type_index: str, name: str) -> str:

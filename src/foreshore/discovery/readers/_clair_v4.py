@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from foreshore import facts
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _images, _naming
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, Skipped
 
-_FIXED = re.compile(r"\bfixed=([^&\s]{1,100})")
+_FIXED = regex(r"\bfixed=([^&\s]{1,100})")
 
 
 class _Package(msgspec.Struct, gc=False):

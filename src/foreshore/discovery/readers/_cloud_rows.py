@@ -9,16 +9,17 @@ from typing import Any
 
 import msgspec
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _hosts, _naming
 from foreshore.facts import AssetKind, Covered, Sighting
 
 Pairs = tuple[tuple[str, str], ...]
 
-_INSTANCE = re.compile(r"^(arn:[\w-]+:ec2:[^:]*:[^:]*:)(?:instance/)?(i-[0-9a-z]+)$")
-_ACCOUNT = re.compile(r"^(?:AWS::::Account:|arn:[\w-]+:(?:iam|organizations)::)?(\d{12})(?::root)?$")
-_IMAGE = re.compile(r"^arn:[\w-]+:ecr:([^:]*):([^:]*):repository/([^@]+?)[/@](sha256:[0-9a-f]{64})$")
+_INSTANCE = regex(r"^(arn:[\w-]+:ec2:[^:]*:[^:]*:)(?:instance/)?(i-[0-9a-z]+)$")
+_ACCOUNT = regex(r"^(?:AWS::::Account:|arn:[\w-]+:(?:iam|organizations)::)?(\d{12})(?::root)?$")
+_IMAGE = regex(r"^arn:[\w-]+:ecr:([^:]*):([^:]*):repository/([^@]+?)[/@](sha256:[0-9a-f]{64})$")
 # Names of parts of EC2 that are unique in all of the cloud
-_EC2_ID = re.compile(r"(?:vpc|subnet|sg|acl|eni|vol|snap|ami|igw|nat|rtb|eipalloc|lt|tgw|vgw|vpce|pcx)-[0-9a-f]{8,17}")
+_EC2_ID = regex(r"(?:vpc|subnet|sg|acl|eni|vol|snap|ami|igw|nat|rtb|eipalloc|lt|tgw|vgw|vpce|pcx)-[0-9a-f]{8,17}")
 _STORES = frozenset(
     {
         "s3", "dynamodb", "rds", "redshift", "efs", "elasticfilesystem", "docdb", "neptune", "glacier", "backup",

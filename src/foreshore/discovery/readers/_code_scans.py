@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _naming, _packages
 from foreshore.facts import Finding, Proof, Severity, Sighting, Word
 
 Row = dict[str, Any]
 _LONGEST_TITLE = 160
 _LONGEST_CODE = 4_000
-_NUMBERED = re.compile(r"^\s*\d+[ \t]?", re.MULTILINE)
-_CWE = re.compile(r"\bCWE[-_ ]?(\d{1,5})\b", re.IGNORECASE)
+_NUMBERED = regex(r"^\s*\d+[ \t]?", re.MULTILINE)
+_CWE = regex(r"\bCWE[-_ ]?(\d{1,5})\b", re.IGNORECASE)
 # Hard-coded credentials, passwords and keys: what such a rule points at is the secret itself.
 _OF_SECRETS = frozenset({259, 321, 798})
 

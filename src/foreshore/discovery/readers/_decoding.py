@@ -7,7 +7,6 @@ malformed is skipped with its reason instead of taking the whole report with it.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -15,15 +14,16 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.errors import BadReport
 from foreshore.facts import Skipped
 
 Scalar = str | int | float | bool | None  # what tools write where the format says "text"
 Kind = TypeVar("Kind")
 
-_AT_BYTE = re.compile(r"\(byte (\d+)\)")
-_HALF = re.compile(r"\\u[dD][89a-fA-F]")
-_LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+_AT_BYTE = regex(r"\(byte (\d+)\)")
+_HALF = regex(r"\\u[dD][89a-fA-F]")
+_LONE_SURROGATE = regex(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 
 def broken(report: facts.Report, error: Exception) -> BadReport:

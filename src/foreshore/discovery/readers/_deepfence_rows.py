@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _images, _kube_rows, _naming, _wiz_rows
 from foreshore.facts import Finding, Record, Relation, Severity, Sighting, Word
 
 Said = Mapping[str, str]
 
 # Where its scanners put a copy of a container's files, or see a machine's own
-_COPIES = re.compile(r"^/?(?:tmp/Deepfence/[A-Za-z]+/df_[0-9a-f]+|fenced/mnt/host)(?=/)")
-_VECTOR = re.compile(r"^(?:CVSS:[34]\.\d/)?(?:[A-Z]{1,3}:[A-Z]{1,2}/?){6,40}$")
+_COPIES = regex(r"^/?(?:tmp/Deepfence/[A-Za-z]+/df_[0-9a-f]+|fenced/mnt/host)(?=/)")
+_VECTOR = regex(r"^(?:CVSS:[34]\.\d/)?(?:[A-Z]{1,3}:[A-Z]{1,2}/?){6,40}$")
 # What the version of a package of the system says about its distribution
 _RELEASES = (
-    (re.compile(r"\.amzn\d"), "amazon"), (re.compile(r"\+deb\d|~deb\d|~bpo\d"), "debian"), (re.compile("ubuntu"), "ubuntu"),
-    (re.compile(r"\.el\d"), "redhat"), (re.compile(r"\.fc\d"), "fedora"), (re.compile(r"-r\d{1,3}$"), "alpine"),
-    (re.compile(r"\.(?:ph|photon)\d"), "photon"), (re.compile(r"\.(?:cm|azl)\d"), "azurelinux"),
+    (regex(r"\.amzn\d"), "amazon"), (regex(r"\+deb\d|~deb\d|~bpo\d"), "debian"), (regex("ubuntu"), "ubuntu"),
+    (regex(r"\.el\d"), "redhat"), (regex(r"\.fc\d"), "fedora"), (regex(r"-r\d{1,3}$"), "alpine"),
+    (regex(r"\.(?:ph|photon)\d"), "photon"), (regex(r"\.(?:cm|azl)\d"), "azurelinux"),
 )  # fmt: skip
 _LEVELS: dict[str, Severity] = {"alarm": "high", "warn": "medium", "warning": "medium", "fail": "medium"}
 PASSED = frozenset({"pass", "ok", "passed"})

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _code_scans, _naming, _packages
 from foreshore.discovery.readers._code_scans import Row, inner, objects, text
 from foreshore.facts import Finding, Record, RunSeen, Severity, Sighting, Skipped, Word
 
-_PUBLIC = re.compile(r"^(?:[A-Za-z]+-){1,4}\d{4}-\d+$")
+_PUBLIC = regex(r"^(?:[A-Za-z]+-){1,4}\d{4}-\d+$")
 _V2 = (
     ("AV", "accessVector"), ("AC", "accessComplexity"), ("Au", "authenticationr"), ("C", "confidentialityImpact"),
     ("I", "integrityImpact"), ("A", "availabilityImpact"),

@@ -6,15 +6,15 @@ itself gives: the key of a sighting is the same in whichever file it stands.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _naming
 from foreshore.facts import AssetKind, Relation, Sighting
 
-_SID = re.compile(r"^(?:(?P<domain>[A-Z0-9_.-]{1,255})-)?(?P<sid>S-1-\d{1,14}(?:-\d{1,10}){0,15})$")
-_OF_A_DOMAIN = re.compile(r"^S-1-5-21-\d+-\d+-\d+")
-_GUID = re.compile(r"^[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12}$")
+_SID = regex(r"^(?:(?P<domain>[A-Z0-9_.-]{1,255})-)?(?P<sid>S-1-\d{1,14}(?:-\d{1,10}){0,15})$")
+_OF_A_DOMAIN = regex(r"^S-1-5-21-\d+-\d+-\d+")
+_GUID = regex(r"^[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12}$")
 
 # Names of principals that every Windows domain has under the same number.
 _KNOWN = {

@@ -7,7 +7,7 @@ Names as in Prowler's catalogue of checks.
 
 from __future__ import annotations
 
-import re
+from foreshore.discovery.patterns import regex
 
 _NAMES = frozenset(
     {
@@ -37,7 +37,7 @@ _NAMES = frozenset(
         "cloudstorage_bucket_public_access", "compute_instance_public_ip",
     }
 )  # fmt: skip
-_PATTERNS = re.compile(
+_PATTERNS = regex(
     r"ec2_instance_port_\w+_exposed_to_internet"
     r"|ec2_securitygroup_allow_ingress_from_internet_to_\w+"
     r"|compute_firewall_\w+_access_from_the_internet_allowed"

@@ -7,18 +7,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _naming
 from foreshore.facts import AssetKind
 
 _DEEPEST = 8
-_LINK = re.compile(
+_LINK = regex(
     r"^https://(?:www\.googleapis\.com/([a-z]+)/(?:v\d\w*|beta|alpha)/|([a-z-]+)\.googleapis\.com/"
     r"(?:[a-z]+/)?v\d\w*/)(.{1,800})$"
 )
-_ACCOUNT = re.compile(r"^projects/[^/]+/serviceAccounts/([^/]+@[^/]+)$")
-_ROLE = re.compile(r"^(?:(?:projects|organizations)/[^/]+/)?roles/[\w.]+$")
-_RELATIVE = re.compile(r"^projects/[^/]+/(?:[a-zA-Z]+/[^/]+/){0,4}([a-zA-Z]+)/[^/]+$")
-_ABOVE = re.compile(r"^(?:folders|organizations)/\d+$")
+_ACCOUNT = regex(r"^projects/[^/]+/serviceAccounts/([^/]+@[^/]+)$")
+_ROLE = regex(r"^(?:(?:projects|organizations)/[^/]+/)?roles/[\w.]+$")
+_RELATIVE = regex(r"^projects/[^/]+/(?:[a-zA-Z]+/[^/]+/){0,4}([a-zA-Z]+)/[^/]+$")
+_ABOVE = regex(r"^(?:folders|organizations)/\d+$")
 # The service of a resource that is named by its path only, by the last folder of the path.
 _SERVICES = {
     "functions": "cloudfunctions", "services": "run", "jobs": "run", "revisions": "run", "keyRings": "cloudkms",

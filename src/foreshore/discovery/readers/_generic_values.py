@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, get_args
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _naming
 from foreshore.discovery.readers._generic_columns import fold
 from foreshore.facts import AssetKind, ExposureKind, Proof, Sighting, Word
@@ -16,12 +17,15 @@ _WORDS: dict[str, Word] = {
     **dict.fromkeys(("fixed", "closed", "resolved", "mitigated", "remediated", "patched", "done", "solved"), "fixed"),
     **dict.fromkeys(("falsepositive", "false", "fp", "notanissue"), "false_positive"),
     **dict.fromkeys(("accepted", "riskaccepted", "acceptedrisk", "exception", "wontfix"), "accepted"),
+    **dict.fromkeys(
+        ("rebootpending", "pendingreboot", "rebootrequired", "restartpending", "pendingrestart"), "reboot_pending"
+    ),
     **dict.fromkeys(("suppressed", "ignored", "muted", "outofscope", "inactive", "duplicate"), "suppressed"),
 }
 KINDS: frozenset[str] = frozenset(get_args(ExposureKind))
 _ASSET_KINDS: frozenset[str] = frozenset(get_args(AssetKind))
 PROOFS: frozenset[str] = frozenset(get_args(Proof))
-_SLASHED = re.compile(r"^(\d{1,2})[/.](\d{1,2})[/.](\d{4})(?:[ T,]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?$")
+_SLASHED = regex(r"^(\d{1,2})[/.](\d{1,2})[/.](\d{4})(?:[ T,]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?$")
 AMBIGUOUS = "is a date that can be read two ways: write year-month-day"
 
 

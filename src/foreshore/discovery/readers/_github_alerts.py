@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _naming, _packages
 from foreshore.facts import Sighting, Word
 
-_PLACES = re.compile(r"/(?:security|pull|blob|commit|issues)(?:/|$)")
-_API = re.compile(r"^(https?://)(?:api\.)?([^/]+)/(?:api/v3/)?repos/([^/]+/[^/]+)")
+_PLACES = regex(r"/(?:security|pull|blob|commit|issues)(?:/|$)")
+_API = regex(r"^(https?://)(?:api\.)?([^/]+)/(?:api/v3/)?repos/([^/]+/[^/]+)")
 
 _STATES: dict[str, Word] = {
     "open": "open", "fixed": "fixed", "dismissed": "suppressed", "auto_dismissed": "suppressed",

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _hosts, _naming
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.facts import Word
@@ -20,9 +21,9 @@ IMAGE_KINDS = frozenset({"container_scanning", "cluster_image_scanning"})
 _SECRET_RULES = frozenset({"gitleaks_rule_id", "trufflehog_rule_id"})
 # A newer kind of signature wins over an older one; the plain location moves with every line above it.
 _SIGNATURES = ("scope_offset_compressed", "scope_offset", "hash")
-_COMPARED = re.compile(r":([0-9a-f]{64}):")
+_COMPARED = regex(r":([0-9a-f]{64}):")
 _OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"  # SHA-256 of no code at all
-_UPGRADE = re.compile(r"\bto (?:versions? )?(v?\d[\w.+~:-]{0,80}(?:(?:,| or|, or) v?\d[\w.+~:-]{0,80}){0,20})")
+_UPGRADE = regex(r"\bto (?:versions? )?(v?\d[\w.+~:-]{0,80}(?:(?:,| or|, or) v?\d[\w.+~:-]{0,80}){0,20})")
 
 
 class Identifier(msgspec.Struct, gc=False):

@@ -8,12 +8,13 @@ from hashlib import sha256
 
 from lxml import etree
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _hosts as hosts
 from foreshore.discovery.readers import _naming as naming
 from foreshore.facts import Covered
 
-_SPACES = re.compile(r"\s+")
-_BARE_MAC = re.compile(r"^[0-9A-Fa-f]{12}$")
+_SPACES = regex(r"\s+")
+_BARE_MAC = regex(r"^[0-9A-Fa-f]{12}$")
 
 
 def local(element: etree._Element) -> str:
@@ -73,7 +74,7 @@ def local_agent(tool: str, number: str) -> list[tuple[str, str]]:
     return [("agent_id", f"{tool}:{value}")] if re.fullmatch(r"[0-9a-f]{24,64}", value) else []
 
 
-_DATES = re.compile(r"(?<!\d)\d{4}[-_.]?\d{2}[-_.]?\d{2}([T_-]?\d{2}[-_.:]?\d{2}([-_.:]?\d{2})?Z?)?(?!\d)")
+_DATES = regex(r"(?<!\d)\d{4}[-_.]?\d{2}[-_.]?\d{2}([T_-]?\d{2}[-_.:]?\d{2}([-_.:]?\d{2})?Z?)?(?!\d)")
 
 
 def by_file(tool: str, name: str) -> str:

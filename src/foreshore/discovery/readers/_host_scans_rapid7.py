@@ -7,6 +7,7 @@ from datetime import datetime
 
 from foreshore import facts
 from foreshore.discovery import csvrows
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _hosts as hosts
 from foreshore.discovery.readers import _naming as naming
 from foreshore.facts import Finding, Sighting
@@ -19,8 +20,8 @@ _CODES = {
     "ep": "exception-vulnerable-potential", "nv": "not-vulnerable", "ov": "not-vulnerable",
 }  # fmt: skip
 _PROOFS: dict[str, facts.Proof] = {"expl": "probe", "vers": "version", "pot": "banner"}
-_END = re.compile(r"\bobsolete\b|\bend[ -]of[ -]life\b|\bunsupported\b", re.IGNORECASE)
-_TAG = re.compile(r"<[^<>]{1,2000}>")
+_END = regex(r"\bobsolete\b|\bend[ -]of[ -]life\b|\bunsupported\b", re.IGNORECASE)
+_TAG = regex(r"<[^<>]{1,2000}>")
 
 
 def status_of(text: str) -> str:

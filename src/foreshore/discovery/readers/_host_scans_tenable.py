@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from foreshore import facts
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _hosts as hosts
 from foreshore.discovery.readers import _naming as naming
 from foreshore.discovery.readers._nessus_items import kind_of, proof_of, with_output
 from foreshore.facts import Finding, Sighting
 
-_MARKUP = re.compile(r"</?plugin_output>")
-_BREAK = re.compile(r"<br\s*/?>|[,\n]", re.IGNORECASE)
+_MARKUP = regex(r"</?plugin_output>")
+_BREAK = regex(r"<br\s*/?>|[,\n]", re.IGNORECASE)
 _MODIFIED: dict[str, facts.Word] = {"ACCEPTED": "accepted"}
 _HTTP = ("http", "https")
 

@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _naming as naming
 from foreshore.facts import AssetKind
 
 Identifiers = tuple[tuple[str, str], ...]
 
-_MAC = re.compile(r"\b(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}\b|\b(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}\b")
-_UUID = re.compile(r"^\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?$", re.IGNORECASE)
+_MAC = regex(r"\b(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}\b|\b(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}\b")
+_UUID = regex(r"^\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?$", re.IGNORECASE)
 
 # Beginnings of addresses that many machines share: nothing, redundancy protocols, and virtual adapters
 # that desktop virtualisation and VPN clients give to every computer in the same way.
@@ -134,12 +135,12 @@ def best_cpe(names: Iterable[str]) -> tuple[str, str, str]:
     return found[0] if found else ("", "", "")
 
 
-_INSTALLED = re.compile(
+_INSTALLED = regex(
     r"^[ \t]*(?:- )?(?:installed version|version installed|remote package installed|installed package|"
     r"reported version|detected version|file version)[ \t]*:[ \t]*(\S[^\r\n]{0,120})",
     re.IGNORECASE | re.MULTILINE,
 )
-_FIXED = re.compile(
+_FIXED = regex(
     r"^[ \t]*(?:- )?(?:fixed versions?|should be|fixed package|minimum version|fixed release)"
     r"[ \t]*:[ \t]*(\S[^\r\n]{0,120})",
     re.IGNORECASE | re.MULTILINE,
@@ -189,8 +190,8 @@ def package(family: str, installed: str, fixed: str) -> tuple[str, str, str, str
     return naming.built_package(distribution, name), name, version, fixed
 
 
-_KB = re.compile(r"\bKB[ -]?(\d{6,8})\b", re.IGNORECASE)
-_BULLETIN = re.compile(
+_KB = regex(r"\bKB[ -]?(\d{6,8})\b", re.IGNORECASE)
+_BULLETIN = regex(
     r"\b(MS\d{2}-\d{3}|(?:RHSA|RHBA|ELSA|CESA|ALSA|RLSA)-\d{4}[:-]\d{4,6}|DSA-\d{3,5}(?:-\d)?|USN-\d{3,5}-\d)\b"
 )
 
@@ -208,9 +209,9 @@ def fix_name(*texts: str) -> str:
 
 # -- CVSS ----------------------------------------------------------------------------------------
 
-_V2 = re.compile(r"(?:CVSS2#)?\(?(AV:[LAN]/AC:[HML]/Au:[MSN]/C:[NPC]/I:[NPC]/A:[NPC])")
-_V3 = re.compile(r"(CVSS:[34]\.\d/[A-Z]{1,3}:[A-Z](?:/[A-Z]{1,3}:[A-Za-z]+)*)")
-_V3_BARE = re.compile(r"(AV:[NALP]/AC:[LH]/PR:[NLH]/UI:[NR]/S:[UC]/C:[NLH]/I:[NLH]/A:[NLH])")
+_V2 = regex(r"(?:CVSS2#)?\(?(AV:[LAN]/AC:[HML]/Au:[MSN]/C:[NPC]/I:[NPC]/A:[NPC])")
+_V3 = regex(r"(CVSS:[34]\.\d/[A-Z]{1,3}:[A-Z](?:/[A-Z]{1,3}:[A-Za-z]+)*)")
+_V3_BARE = regex(r"(AV:[NALP]/AC:[LH]/PR:[NLH]/UI:[NR]/S:[UC]/C:[NLH]/I:[NLH]/A:[NLH])")
 
 
 @lru_cache(maxsize=16384)
@@ -244,7 +245,7 @@ _ZONES = {
     "UTC": 0, "GMT": 0, "Z": 0, "WET": 0, "CET": 1, "MET": 1, "WEST": 1, "CEST": 2, "EET": 2, "EEST": 3,
     "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7,
 }  # fmt: skip
-_ZONE = re.compile(r"^(.*\d) ?([A-Z]{1,5})$")
+_ZONE = regex(r"^(.*\d) ?([A-Z]{1,5})$")
 
 
 @lru_cache(maxsize=16384)

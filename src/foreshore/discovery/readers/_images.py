@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _naming
 from foreshore.discovery.readers._host_scans import by_file
 from foreshore.facts import AssetKind, RunSeen, Sighting
 
-_DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
+_DIGEST = regex(r"(?:sha256:)?([0-9a-f]{64})")
 
-_ADVISORY = re.compile(r"(?:RH[SBE]A|CESA|ELSA|ALAS|ALSA|RLSA|SUSE-|openSUSE-|DSA|DLA|USN|FEDORA)", re.IGNORECASE)
+_ADVISORY = regex(r"(?:RH[SBE]A|CESA|ELSA|ALAS|ALSA|RLSA|SUSE-|openSUSE-|DSA|DLA|USN|FEDORA)", re.IGNORECASE)
 
 # Where distributions publish what they know of weaknesses in their own packages.
 _TRACKERS = {

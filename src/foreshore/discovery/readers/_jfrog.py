@@ -9,14 +9,15 @@ from typing import NamedTuple
 
 import msgspec
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _images, _naming
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.facts import Finding, Sighting
 
 _SYSTEMS = {"deb", "rpm", "alpine"}
-_RELEASE = re.compile(r"^v?\d+(\.\d+)*$")
-_RATED = re.compile(r"^(\d{1,2}(?:\.\d{1,2})?)(?:/(.*))?$")
-_ARCHIVE = re.compile(r"^([A-Za-z][\w.+]*(?:-[A-Za-z][\w.+]*)*)-(\d[\w.+-]*)\.(?:jar|war|ear|whl|gem|tgz|nupkg)$")
+_RELEASE = regex(r"^v?\d+(\.\d+)*$")
+_RATED = regex(r"^(\d{1,2}(?:\.\d{1,2})?)(?:/(.*))?$")
+_ARCHIVE = regex(r"^([A-Za-z][\w.+]*(?:-[A-Za-z][\w.+]*)*)-(\d[\w.+-]*)\.(?:jar|war|ear|whl|gem|tgz|nupkg)$")
 _RANGE = "[]()≥>=<≤ "
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -18,6 +20,7 @@ CLUSTER_WIDE = frozenset(
     {"Namespace", "Node", "ClusterRole", "ClusterRoleBinding", "IngressClass", "GatewayClass", "PersistentVolume",
      "StorageClass", "CustomResourceDefinition"}
 )  # fmt: skip
+NOWHERE = "kubernetes:///"  # begins the identity of an object whose cluster is not known
 _DEEPEST = 20  # lists within lists
 
 
@@ -51,7 +54,7 @@ class Object:
     @property
     def shown(self) -> str:
         """Namespace, kind and name for people."""
-        return self.key.removeprefix("kubernetes:///")
+        return self.key.removeprefix(NOWHERE)
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -75,8 +78,8 @@ class Object:
 
 
 def identity(kind: str, namespace: str, name: str) -> str:
-    """How an object is called across reports: cluster (not known here), namespace, kind and name."""
-    return "kubernetes:///" + "/".join(part for part in (namespace, kind, name) if part)
+    """How an object is called within one report: namespace, kind and name, without the cluster."""
+    return NOWHERE + "/".join(part for part in (namespace, kind, name) if part)
 
 
 def mapping(value: Any, *steps: str) -> dict[str, Any]:
@@ -140,10 +143,12 @@ def _bodies(report: facts.Report, skip: Callable[[Skipped], None]) -> Iterator[t
 
 class _Answer(msgspec.Struct, gc=False):
     call: str = ""
+    scope: dict[str, str] = {}
     about: dict[str, str] = {}
     refused: str = ""
     again: bool = False
     body: Any = None
+    source: str = ""
     collected_at: str = ""
     complete: bool = False
 
@@ -166,6 +171,68 @@ def collected_at(report: facts.Report) -> str:
         return _ANSWER.decode(opening.partition("\n")[0]).collected_at
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return ""
+
+
+def cluster_of(report: facts.Report, found: list[Object]) -> str:
+    """The name by which reports of one cluster find each other; '' where a report says nothing of its cluster.
+
+    The number of the namespace that every cluster has, else the address of its API server, else what the source is
+    called that collected it.
+    """
+    for one in found:
+        if one.kind == "Namespace" and one.name == "kube-system" and one.uid:
+            return one.uid.lower()
+    server, source = _stated(report)
+    return _address(server) or source
+
+
+def _stated(report: facts.Report) -> tuple[str, str]:
+    """(server, source) of a collection; ('', '') for other reports."""
+    source = ""
+    if is_collection(reports.decode_head(report.head).lstrip()):
+        for _number, raw, _ended in _decoding.lines(report):
+            try:
+                one = _decoding.element(_ANSWER, raw)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                continue
+            source = source or one.source
+            if server := one.scope.get("account", ""):
+                return server, source
+    return "", source
+
+
+def _address(server: str) -> str:
+    """Host, port and path of an API server; '' for one on the machine that asked, as any cluster's proxy stands there."""
+    try:
+        parts = urlsplit(server)
+        host = (parts.hostname or "").lower().rstrip(".")
+        where = f"{host}:{parts.port}" if parts.port else host
+    except ValueError:
+        return ""
+    try:
+        local = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = host == "localhost" or host.endswith(".localhost")
+    return "" if local or not host else where + parts.path.rstrip("/")
+
+
+def answered(report: facts.Report, cluster: str) -> list[tuple[str, str, str]]:
+    """(server, call, namespace) of what a collection asked for and was given to the end, sorted; none of manifests.
+
+    A server on the machine that asked stands for `cluster`.
+    """
+    if not is_collection(reports.decode_head(report.head).lstrip()):
+        return []
+    found: dict[tuple[str, str, str], bool] = {}
+    for _number, raw, _ended in _decoding.lines(report):
+        try:
+            one = _decoding.element(_ANSWER, raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return []  # a line that cannot be read may hold anything
+        if one.call and (server := one.scope.get("account", "")):
+            where = (server if _address(server) else cluster, one.call, one.about.get("namespace", ""))
+            found[where] = (one.again or found.get(where, True)) and not one.refused
+    return sorted(where for where, whole in found.items() if whole)
 
 
 def _collected(report: facts.Report, skip: Callable[[Skipped], None]) -> Iterator[tuple[Any, str]]:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
+from foreshore.discovery.patterns import regex
 from foreshore.facts import Severity
 
 # Words of many tools for the same five steps. "negligible" is Debian's and Grype's word for what is
@@ -24,11 +25,11 @@ _SEVERITIES: dict[str, Severity] = {
     "note": "info", "unknown": "info", "undefined": "info", "": "info",
 }  # fmt: skip
 
-_CVE = re.compile(r"\bCVE-\d{4}-\d{4,19}\b", re.IGNORECASE)
-_GHSA = re.compile(r"\bGHSA(?:-[23456789cfghjmpqrvwx]{4}){3}\b", re.IGNORECASE)
-_CWE = re.compile(r"(?:CWE[-:_ ]?)?(\d{1,5})\b", re.IGNORECASE)
-_HOST = re.compile(r"^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,62})?(\.[a-z0-9_]([a-z0-9_-]{0,62})?)*\.?$")
-_PLAIN_DATE = re.compile(r"^\d{4}-\d{2}-\d{2}$")
+_CVE = regex(r"\bCVE-\d{4}-\d{4,19}\b", re.IGNORECASE)
+_GHSA = regex(r"\bGHSA(?:-[23456789cfghjmpqrvwx]{4}){3}\b", re.IGNORECASE)
+_CWE = regex(r"(?:CWE[-:_ ]?)?(\d{1,5})\b", re.IGNORECASE)
+_HOST = regex(r"^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,62})?(\.[a-z0-9_]([a-z0-9_-]{0,62})?)*\.?$")
+_PLAIN_DATE = regex(r"^\d{4}-\d{2}-\d{2}$")
 
 
 def severity(word: object) -> Severity:
@@ -291,7 +292,7 @@ def _cpe_word(value: str) -> str:
     return re.sub(r"([^a-z0-9_.\-])", r"\\\1", folded)
 
 
-_IMAGE_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_IMAGE_DIGEST = regex(r"sha256:[0-9a-f]{64}")
 
 
 def image_identifiers(names: Iterable[str], digests: Iterable[str]) -> tuple[tuple[str, str], ...]:

@@ -8,18 +8,17 @@ from typing import Any
 
 from lxml import etree
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _hosts as hosts
 from foreshore.discovery.readers import _naming as naming
 from foreshore.facts import SEVERITIES, ExposureKind, Finding, Proof, Severity, Skipped
 
 _CM = "{http://www.nessus.org/cm}"
-_END = re.compile(
-    r"\b(?:unsupported (?:version|operating system|installation)|end[ -]of[ -]life|obsolete|seol)\b", re.I
-)
-_UNSUPPORTED = re.compile(r"\bunsupported\b", re.IGNORECASE)
-_URL = re.compile(r"on URL '([^'\s]{1,2000})'")
-_PARAMETER = re.compile(r"(?:element|parameter|input|field) (?:named )?'([^'\r\n]{1,200})'")
-_PATH = re.compile(r"^[ \t]*Path[ \t]*: ([^\r\n]{1,400})", re.MULTILINE)
+_END = regex(r"\b(?:unsupported (?:version|operating system|installation)|end[ -]of[ -]life|obsolete|seol)\b", re.I)
+_UNSUPPORTED = regex(r"\bunsupported\b", re.IGNORECASE)
+_URL = regex(r"on URL '([^'\s]{1,2000})'")
+_PARAMETER = regex(r"(?:element|parameter|input|field) (?:named )?'([^'\r\n]{1,200})'")
+_PATH = regex(r"^[ \t]*Path[ \t]*: ([^\r\n]{1,400})", re.MULTILINE)
 _MOST_PLUGINS = 50_000
 
 # Children that may stand more than once.

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _asff_rows, _cloud_rows, _hosts, _naming
 from foreshore.discovery.readers._cloud_rows import Resource, mapping, objects
 from foreshore.discovery.readers._ocsf_assets import Event, moment
@@ -18,7 +19,7 @@ _WORDS: dict[str, Word] = {
     "false positive": "false_positive", "risk accepted": "accepted", "accepted": "accepted",
 }  # fmt: skip
 _EVENTS = ("TTPs", "Effects", "Unusual Behaviors", "Sensitive Data Identifications")
-_SECRET = re.compile(r"\b(secret|credential|password|api[ _-]?key|private[ _-]?key)s?\b", re.IGNORECASE)
+_SECRET = regex(r"\b(secret|credential|password|api[ _-]?key|private[ _-]?key)s?\b", re.IGNORECASE)
 
 
 def about(event: Event) -> Event:

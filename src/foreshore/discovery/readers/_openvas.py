@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _naming as naming
 from foreshore.facts import ExposureKind, Proof, Severity
 
-END_OF_LIFE = re.compile(r"\bend of life\b|\(EOL\)|\bunsupported\b", re.IGNORECASE)
-_PORT = re.compile(r"^(?:[^()]*\()?(\d{1,5})/(tcp|udp|sctp)\)?$", re.IGNORECASE)
+END_OF_LIFE = regex(r"\bend of life\b|\(EOL\)|\bunsupported\b", re.IGNORECASE)
+_PORT = regex(r"^(?:[^()]*\()?(\d{1,5})/(tcp|udp|sctp)\)?$", re.IGNORECASE)
 _LEVELS: dict[str, Severity] = {
     "critical": "critical",
     "high": "high",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from functools import lru_cache
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _naming
 from foreshore.facts import Severity, Sighting
 
@@ -33,7 +33,7 @@ _MANIFESTS = {
     "go.sum": "golang", "cargo.toml": "cargo", "cargo.lock": "cargo", "packages.config": "nuget",
     "packages.lock.json": "nuget", "mix.lock": "hex", "pubspec.lock": "pub", "package.resolved": "swift",
 }  # fmt: skip
-_FROM_SHELL = re.compile(r"^(?:ssh://)?git@([^:/]+)[:/](.+)$")
+_FROM_SHELL = regex(r"^(?:ssh://)?git@([^:/]+)[:/](.+)$")
 
 
 @lru_cache(maxsize=65536)

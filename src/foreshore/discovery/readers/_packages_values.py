@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 
 from foreshore import facts
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding
 from foreshore.errors import BadReport
 
-_BETWEEN = re.compile(r"[\s\x1e,]*")  # a comma or a record separator stands between them in some
+_BETWEEN = regex(r"[\s\x1e,]*")  # a comma or a record separator stands between them in some
 
 
 def values(report: facts.Report) -> Iterator[bytes]:

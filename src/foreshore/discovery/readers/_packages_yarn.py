@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import msgspec
 
 from foreshore import facts
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _naming, _packages
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.facts import Finding, Record, Skipped
 
-LINE = re.compile(r'^\{\s*"value"\s*:\s*"[^"]{1,300}"\s*,\s*"children"\s*:\s*\{\s*"ID"\s*:')
+LINE = regex(r'^\{\s*"value"\s*:\s*"[^"]{1,300}"\s*,\s*"children"\s*:\s*\{\s*"ID"\s*:')
 _DEPRECATED = " (deprecation)"
 
 

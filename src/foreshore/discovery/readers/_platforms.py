@@ -12,6 +12,7 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _hosts, _naming
 from foreshore.errors import BadReport
 from foreshore.facts import Skipped
@@ -20,7 +21,7 @@ Row = dict[str, Any]
 ROW: msgspec.json.Decoder[Row] = msgspec.json.Decoder(Row)
 _RAW_LIST: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[msgspec.Raw])
 _RAWS: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_NETWORK = re.compile(r"^[0-9a-fA-F.:]+/\d{1,3}$")
+_NETWORK = regex(r"^[0-9a-fA-F.:]+/\d{1,3}$")
 
 
 class Place(NamedTuple):

@@ -10,6 +10,7 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import csvrows, reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _naming
 from foreshore.facts import Skipped
 
@@ -43,7 +44,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _ANY: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
-_OLD_CHECK = re.compile(r"^\[(\w+)\]\s*(.*)$", re.DOTALL)
+_OLD_CHECK = regex(r"^\[(\w+)\]\s*(.*)$", re.DOTALL)
 
 
 def rows(report: facts.Report, skip: Callable[[Skipped], None]) -> Iterator[Row]:

@@ -6,18 +6,19 @@ import html
 import re
 from typing import NamedTuple
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _hosts as hosts
 from foreshore.discovery.readers import _naming as naming
 from foreshore.facts import ExposureKind, Proof, Severity, Word
 
 _LEVELS: dict[str, Severity] = {"1": "info", "2": "low", "3": "medium", "4": "high", "5": "critical"}
-_END = re.compile(r"\bEOL/Obsolete\b|\bend[ -]of[ -]life\b", re.IGNORECASE)
-_TAG = re.compile(r"<[^<>]{1,2000}>")
-_BREAK = re.compile(r"<(?:br|p|/p|li)\s*/?>\s*", re.IGNORECASE)
+_END = regex(r"\bEOL/Obsolete\b|\bend[ -]of[ -]life\b", re.IGNORECASE)
+_TAG = regex(r"<[^<>]{1,2000}>")
+_BREAK = regex(r"<(?:br|p|/p|li)\s*/?>\s*", re.IGNORECASE)
 _EMPTY = frozenset({"", "-", "'-", "n/a", "na", "none", "not  applicable.", "not applicable."})
 # Checks that list open ports in their result, by protocol.
 PORT_LISTS = {"82023": "tcp", "82004": "udp"}
-_PORT_LINE = re.compile(r"^(\d{1,5})\t[^\t\n]*\t[^\t\n]*\t([^\t\n]*)", re.MULTILINE)
+_PORT_LINE = regex(r"^(\d{1,5})\t[^\t\n]*\t[^\t\n]*\t([^\t\n]*)", re.MULTILINE)
 
 
 class Check(NamedTuple):

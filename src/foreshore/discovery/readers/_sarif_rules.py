@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _naming
 from foreshore.discovery.readers._decoding import Scalar, each
 from foreshore.facts import ExposureKind, Severity
@@ -90,10 +91,10 @@ class Rule(msgspec.Struct, frozen=True):
 
 _DECODER: msgspec.json.Decoder[_Rule] = msgspec.json.Decoder(_Rule)
 _NO_PACKAGE = ("", "", "")
-_PACKAGE_LINES = re.compile(r"^(Package|Version|Fix Version): (.*)$", re.MULTILINE)
-_ARGUMENT = re.compile(r"\{(\d+)\}")
-_CWE_TAG = re.compile(r"cwe[-:/ ]*0*(\d+)", re.IGNORECASE)
-_INFRASTRUCTURE = re.compile(r"checkov|tfsec|kics|terrascan|kube|dockle|hadolint|conftest|cfn|prowler", re.IGNORECASE)
+_PACKAGE_LINES = regex(r"^(Package|Version|Fix Version): (.*)$", re.MULTILINE)
+_ARGUMENT = regex(r"\{(\d+)\}")
+_CWE_TAG = regex(r"cwe[-:/ ]*0*(\d+)", re.IGNORECASE)
+_INFRASTRUCTURE = regex(r"checkov|tfsec|kics|terrascan|kube|dockle|hadolint|conftest|cfn|prowler", re.IGNORECASE)
 
 
 def digest(text: str) -> str:
@@ -127,6 +128,10 @@ class Rules:
             for one in each(_DECODER, extension.rules, "rules", lambda _skipped: None):
                 self._by_id.setdefault(_naming.text(one.id), one)
         self._made: dict[tuple[str, int | None], Rule] = {}
+
+    def names(self) -> tuple[str, ...]:
+        """The identifiers of all rules that are listed, sorted."""
+        return tuple(sorted(self._by_id.keys() - {""}))
 
     def of(self, identifier: str, number: int | None) -> Rule:
         """The rule of a result that gives an identifier, a number, or both."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Literal
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _naming
 from foreshore.discovery.reports import decode_head
 from foreshore.facts import PortSeen, Record, Sighting
@@ -16,9 +17,9 @@ State = Literal["open", "closed", "filtered"]
 TLS_SERVICES = frozenset({"https", "ssl", "tls", "x509", "imaps", "pop3s", "smtps", "ldaps", "ftps", "https-alt"})
 
 _DECODER = json.JSONDecoder()
-_SSH = re.compile(r"^SSH-[\d.]{1,8}-([A-Za-z][A-Za-z0-9.+]{0,40}?)(?:[_-]v?(\d[\w.+-]{0,40}))?(?:\s|$)")
-_SERVER = re.compile(r"^([A-Za-z][\w.+ -]{0,60}?)(?:/v?(\d[\w.+-]{0,40}))?(?=$|[\s;,(])")
-_HEADER = re.compile(r"(?:^|[\r\n]|\\x0a|\\n)server:[ \t]*([^\r\n\\]{1,200})", re.IGNORECASE)
+_SSH = regex(r"^SSH-[\d.]{1,8}-([A-Za-z][A-Za-z0-9.+]{0,40}?)(?:[_-]v?(\d[\w.+-]{0,40}))?(?:\s|$)")
+_SERVER = regex(r"^([A-Za-z][\w.+ -]{0,60}?)(?:/v?(\d[\w.+-]{0,40}))?(?=$|[\s;,(])")
+_HEADER = regex(r"(?:^|[\r\n]|\\x0a|\\n)server:[ \t]*([^\r\n\\]{1,200})", re.IGNORECASE)
 
 
 def first_row(head: bytes) -> dict[str, Any]:

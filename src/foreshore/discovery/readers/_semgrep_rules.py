@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _code_scans, _naming, _packages
 from foreshore.discovery.readers._code_scans import Row, inner, objects, text
 from foreshore.facts import ExposureKind, Finding, Proof, Severity
@@ -13,8 +13,8 @@ from foreshore.facts import ExposureKind, Finding, Proof, Severity
 # The older three levels stand for high, medium and low by the maker's own words.
 _SEVERITIES: dict[str, Severity] = {"error": "high", "warning": "medium", "info": "low"}
 _ECOSYSTEMS = {"swiftpm": "swift", "mix": "hex", "pipy": "pypi"}
-_REGISTRY = re.compile(r"^https://semgrep\.dev/r/([\w.+/-]{3,300})$")
-_SECRET_RULE = re.compile(r"(?:^|\.)secrets?\.|(?:^|\.)detected-|hard-?coded-(?:secret|password|credential|token|key)")
+_REGISTRY = regex(r"^https://semgrep\.dev/r/([\w.+/-]{3,300})$")
+_SECRET_RULE = regex(r"(?:^|\.)secrets?\.|(?:^|\.)detected-|hard-?coded-(?:secret|password|credential|token|key)")
 
 
 def severity(word: str, metadata: object) -> Severity:

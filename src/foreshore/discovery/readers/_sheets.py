@@ -18,14 +18,15 @@ from lxml import etree
 
 from foreshore import facts
 from foreshore.discovery import reports, xmlstream
+from foreshore.discovery.patterns import regex
 from foreshore.errors import BadReport
 
 MAGIC = b"PK\x03\x04"
 MOST_COLUMNS = 1_000
 MOST_SHARED = 256 * reports.MIB  # characters of text that rows share
 _SHARED = "xl/sharedStrings.xml"
-_SHEET = re.compile(r"^xl/worksheets/sheet(\d{1,4})\.xml$", re.IGNORECASE)
-_LETTERS = re.compile(r"^([A-Z]{1,3})\d")
+_SHEET = regex(r"^xl/worksheets/sheet(\d{1,4})\.xml$", re.IGNORECASE)
+_LETTERS = regex(r"^([A-Z]{1,3})\d")
 _LOCAL = struct.Struct("<4s5H3L2H")  # what stands before each part within the file
 _LARGEST_START = 256 * reports.KIB  # of one part, for recognising a format
 _MOST_PARTS = 64  # that are looked at for recognising a format

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _naming, _packages
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.facts import Word
@@ -127,7 +128,7 @@ class Issue(msgspec.Struct, gc=False):
     relationships: _Relationships | None = None
 
 
-_KEY = re.compile(r"^SNYK-([A-Z]+)[0-9]*-", re.IGNORECASE)
+_KEY = regex(r"^SNYK-([A-Z]+)[0-9]*-", re.IGNORECASE)
 
 
 def ecosystem(key: str) -> str:

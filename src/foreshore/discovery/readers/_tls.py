@@ -6,22 +6,23 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _hosts, _naming
 from foreshore.discovery.readers._tls_flaws import FLAWS, Flaw
-from foreshore.facts import SEVERITIES, ExposureKind, Finding, Severity, Sighting
+from foreshore.facts import SEVERITIES, Covered, ExposureKind, Finding, Severity, Sighting
 
 # What a cipher suite must not have, worst first; of the names of OpenSSL and of IANA.
 _BAD: tuple[tuple[re.Pattern[str], Severity, str], ...] = (
-    (re.compile(r"NULL"), "high", "no encryption"),
-    (re.compile(r"(?:^|[-_])(?:ANON|ADH|AECDH)(?:[-_]|$)"), "high", "no proof of identity"),
-    (re.compile(r"EXPORT|(?:^|[-_])EXP(?:1024)?[-_]"), "high", "export grade"),
-    (re.compile(r"RC2|(?<![A-Z0-9])DES(?:40)?[-_](?:64[-_])?CBC(?![-_]?3)"), "high", "DES or RC2"),
-    (re.compile(r"RC4|ARCFOUR"), "medium", "RC4"),
-    (re.compile(r"3DES|DES[-_]CBC3|DES[-_]192|IDEA"), "medium", "64-bit blocks"),
-    (re.compile(r"[-_]MD5$"), "medium", "MD5"),
-    (re.compile(r"GOST|SEED"), "low", "a cipher that is hardly examined"),
-    (re.compile(r"^(?:TLS_RSA_|TLS_DH_|TLS_ECDH_|(?:EC)?DH-|(?:AES|CAMELLIA|ARIA)\d{3})"), "low", "no forward secrecy"),
-    (re.compile(r"_CBC_SHA$|-(?:AES|CAMELLIA)\d{3}-SHA$"), "low", "SHA-1"),
+    (regex(r"NULL"), "high", "no encryption"),
+    (regex(r"(?:^|[-_])(?:ANON|ADH|AECDH)(?:[-_]|$)"), "high", "no proof of identity"),
+    (regex(r"EXPORT|(?:^|[-_])EXP(?:1024)?[-_]"), "high", "export grade"),
+    (regex(r"RC2|(?<![A-Z0-9])DES(?:40)?[-_](?:64[-_])?CBC(?![-_]?3)"), "high", "DES or RC2"),
+    (regex(r"RC4|ARCFOUR"), "medium", "RC4"),
+    (regex(r"3DES|DES[-_]CBC3|DES[-_]192|IDEA"), "medium", "64-bit blocks"),
+    (regex(r"[-_]MD5$"), "medium", "MD5"),
+    (regex(r"GOST|SEED"), "low", "a cipher that is hardly examined"),
+    (regex(r"^(?:TLS_RSA_|TLS_DH_|TLS_ECDH_|(?:EC)?DH-|(?:AES|CAMELLIA|ARIA)\d{3})"), "low", "no forward secrecy"),
+    (regex(r"_CBC_SHA$|-(?:AES|CAMELLIA)\d{3}-SHA$"), "low", "SHA-1"),
 )
 
 
@@ -68,6 +69,18 @@ def versions(asset: str, port: int, suites: Mapping[str, Sequence[tuple[str, Sev
         elif rank(worst) > rank(flaw.severity):
             flaw = flaw._replace(severity=worst)
         yield finding(asset, port, rule, "\n".join(f"{name} ({reason})" for name, _, reason in weak), flaw=flaw)
+
+
+def rule_of(key: str) -> str:
+    """The rule under which `versions` tells of a version, by its `version_key`."""
+    return key if key in FLAWS else f"weak-suites-{key}"
+
+
+def looked(asset: str, port: int, tool: str, rules: Iterable[str]) -> Iterator[Covered]:
+    """The statement that `tool` looked at a port for `rules`; none without a port or a rule."""
+    listed = tuple(sorted(set(rules)))
+    if port and listed:
+        yield Covered(asset=asset, checks=f"{tool}: checks of a port", check_list=listed, port=port, protocol="tcp")
 
 
 def rank(severity: Severity) -> int:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _code_scans, _naming, _packages
 from foreshore.discovery.readers._code_scans import Row, inner, text
 from foreshore.facts import Sighting
 
 _PATHS = ("file", "path", "filename", "key", "page", "file_path", "title", "location", "field_type", "variable_type")
 _ASSETS = ("workspace_name", "workspace", "channel_name", "space", "project_name", "job_name", "project", "name")
-_COMMIT = re.compile(r"^[0-9a-fA-F]{7,64}$")
-_LINK = re.compile(r"^https?://[^\s@?]{3,600}$")  # a query may hold a token
+_COMMIT = regex(r"^[0-9a-fA-F]{7,64}$")
+_LINK = regex(r"^https?://[^\s@?]{3,600}$")  # a query may hold a token
 
 
 class Place(NamedTuple):

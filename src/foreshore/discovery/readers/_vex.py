@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _hosts, _naming
 from foreshore.facts import Sighting, Word
 
@@ -18,7 +18,7 @@ WORDS: dict[str, Word] = {
     "fixed": "fixed",
     "not_affected": "suppressed",
 }
-_VERSION_AT_END = re.compile(r"^(.{1,500}\S)[ :@]v?(\d[\w.+~:-]{0,100})$")
+_VERSION_AT_END = regex(r"^(.{1,500}\S)[ :@]v?(\d[\w.+~:-]{0,100})$")
 
 
 class Software(NamedTuple):

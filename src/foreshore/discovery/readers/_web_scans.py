@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _naming
 from foreshore.facts import ExposureKind, PortSeen, Record, Severity, Sighting
 
@@ -23,14 +24,14 @@ SETUP_CWES = frozenset(
     }
 )  # fmt: skip
 
-_TAG = re.compile(r"<[^<>]{1,1000}>")
-_BREAK = re.compile(r"</(?:p|div|li|tr|h[1-6]|ul|ol|pre)>|<br ?/?>", re.IGNORECASE)
-_BLANKS = re.compile(r"[ \t\r\f\v\xa0]+")
-_LINES = re.compile(r"\n{2,}")
-_PATH_PARAMETER = re.compile(r";([^=;/?]{1,100})=[^;/?]*")
-_HREF = re.compile(r"""href=["']([^"'<>\s]{1,2000})["']""", re.IGNORECASE)
-_PASSWORD = re.compile(r"""(?i)\b((?:password|passwd|pass|pwd|pw)(?: ?[=:] ?["']?| ["']))[^\s"'&,;)]{1,200}""")
-_COOKIE = re.compile(r"(?i)\b((?:set-)?cookie2?: {0,4}[^=;\s]{1,200}=)[^;\s]+")
+_TAG = regex(r"<[^<>]{1,1000}>")
+_BREAK = regex(r"</(?:p|div|li|tr|h[1-6]|ul|ol|pre)>|<br ?/?>", re.IGNORECASE)
+_BLANKS = regex(r"[ \t\r\f\v\xa0]+")
+_LINES = regex(r"\n{2,}")
+_PATH_PARAMETER = regex(r";([^=;/?]{1,100})=[^;/?]*")
+_HREF = regex(r"""href=["']([^"'<>\s]{1,2000})["']""", re.IGNORECASE)
+_PASSWORD = regex(r"""(?i)\b((?:password|passwd|pass|pwd|pw)(?: ?[=:] ?["']?| ["']))[^\s"'&,;)]{1,200}""")
+_COOKIE = regex(r"(?i)\b((?:set-)?cookie2?: {0,4}[^=;\s]{1,200}=)[^;\s]+")
 
 
 class Origin(NamedTuple):
@@ -169,7 +170,7 @@ def path_of(url: str) -> str:
 
 # -- dates that are written with slashes --------------------------------------------------------
 
-_SLASHED = re.compile(
+_SLASHED = regex(
     r"^(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(?:,? +(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d{1,9})?)?(?: ?([AaPp])\.?[Mm]\.?)?)?"
     r"(?: *\(?(?:UTC|GMT) ?(?:([+-])(\d{1,2}):?(\d{2}))?\)?)?$",
     re.ASCII,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _cloud_rows, _decoding, _gcp_resources, _hosts, _images, _naming
 from foreshore.facts import AssetKind, Sighting
 
@@ -21,7 +22,7 @@ _KINDS: dict[str, AssetKind] = {
     "endpoint": "web_application", "applicationendpoint": "web_application", "webservice": "web_application",
 }  # fmt: skip
 _CLOUDS = {"amazonwebservices": "aws", "googlecloudplatform": "gcp", "googlecloud": "gcp", "microsoftazure": "azure"}
-_GOOGLE_MACHINE = re.compile(r"^//compute\.googleapis\.com/projects/[^/]+/zones/[^/]+/instances/[^/]+$")
+_GOOGLE_MACHINE = regex(r"^//compute\.googleapis\.com/projects/[^/]+/zones/[^/]+/instances/[^/]+$")
 _NATIVE = ("arn", "selfLink", "id", "Id", "Arn")
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _images, _naming, _packages
 
 # Sites of distributions' advisories, in `_naming`'s word for the distribution.
@@ -28,8 +28,8 @@ _FILES = (
     (".jar", "maven"), (".war", "maven"), (".ear", "maven"), ("pom.xml", "maven"), (".deps.json", "nuget"),
     ("packages.lock.json", "nuget"), ("packages.config", "nuget"), (".csproj", "nuget"),
 )  # fmt: skip
-_GO_MODULE = re.compile(r"^(?:[a-z0-9-]+\.)+[a-z]{2,}/\S+$")
-_JAVA = re.compile(r"^[\w.-]+:[\w.-]+$")
+_GO_MODULE = regex(r"^(?:[a-z0-9-]+\.)+[a-z]{2,}/\S+$")
+_JAVA = regex(r"^[\w.-]+:[\w.-]+$")
 SYSTEM = frozenset({"os", "package", "os package", "ospackage"})
 _LIBRARY = frozenset({"library", "librarymanifest", "code library", ""})
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _naming, _wiz_packages
 from foreshore.facts import ExposureKind, Finding, Word
 
@@ -39,7 +40,7 @@ _KEPT = (
     ("kubernetes_namespace", ("kubernetesnamespace", "resourcekubernetesnamespace")),
     ("cloud_url", ("cloudproviderurl", "resourcecloudproviderurl", "assetcloudproviderurl")),
 )
-_GO_TIME = re.compile(r"^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d{1,9})?) ([+-]\d{4})(?: [A-Z]{1,5})?$")
+_GO_TIME = regex(r"^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d{1,9})?) ([+-]\d{4})(?: [A-Z]{1,5})?$")
 # Why an issue was closed, in words other than that it was repaired: its rule went away, not its cause.
 _NO_REPAIR = ("CONTROL_CHANGED", "CONTROL_DISABLED", "CONTROL_DELETED", "RULE_DISABLED", "RULE_DELETED")
 

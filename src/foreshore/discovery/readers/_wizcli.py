@@ -11,17 +11,18 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _host_scans, _iac_rows, _images, _naming, _wiz_packages
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, Sighting, Skipped
 
-_RESULT = re.compile(r'"__typename"\s*:\s*"CICD(Disk|IAC)ScanResult"', re.IGNORECASE)
-_ORIGIN = re.compile(r'"__typename"\s*:\s*"CICDScanOrigin(\w{1,60})"')
-_OWN = re.compile(r'"(reportUrl|outdatedPolicies|scanOriginResource|policies)"\s*:')
-_SECRETS = re.compile(r"\b(secrets?|passwords?|credentials?|private keys?)\b", re.IGNORECASE)
+_RESULT = regex(r'"__typename"\s*:\s*"CICD(Disk|IAC)ScanResult"', re.IGNORECASE)
+_ORIGIN = regex(r'"__typename"\s*:\s*"CICDScanOrigin(\w{1,60})"')
+_OWN = regex(r'"(reportUrl|outdatedPolicies|scanOriginResource|policies)"\s*:')
+_SECRETS = regex(r"\b(secrets?|passwords?|credentials?|private keys?)\b", re.IGNORECASE)
 # A date or a time within the name that an unnamed scan is given
-_STAMP = re.compile(r"\s*\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z?\s*$")
+_STAMP = regex(r"\s*\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z?\s*$")
 
 
 class _Vulnerability(msgspec.Struct, gc=False):

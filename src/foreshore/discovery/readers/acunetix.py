@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _hosts, _naming, _web_scans
 from foreshore.facts import ExposureKind, Finding, Record, RunSeen, Skipped
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-_COOKIE_NAME = re.compile(r"(?i)\bset-cookie: {0,4}([^=;\s]{1,200})=")
-_METHOD = re.compile(r"^\s*([A-Z]{3,10}) ")
+_COOKIE_NAME = regex(r"(?i)\bset-cookie: {0,4}([^=;\s]{1,200})=")
+_METHOD = regex(r"^\s*([A-Z]{3,10}) ")
 _VERIFIED = " (verified)"
 
 

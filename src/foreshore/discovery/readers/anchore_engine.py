@@ -3,7 +3,6 @@
 # ruff: noqa: N815 - fields of the structures are named as the format names them
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,16 +11,17 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _hosts, _images, _naming
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, Skipped
 
-_DIGEST = re.compile(r'"(imageDigest|image_digest)"\s*:')
-_LIST = re.compile(r'"vulnerabilities"\s*:\s*(\[|null)')
-_FEED = re.compile(r'"(feed_group|feedGroup)"\s*:')
-_ROW = re.compile(r'"(package_type|packageType|package_cpe|packageCpe|vuln)"\s*:')
-_CAPITAL = re.compile(r"(?<=[a-z0-9])[A-Z]")
+_DIGEST = regex(r'"(imageDigest|image_digest)"\s*:')
+_LIST = regex(r'"vulnerabilities"\s*:\s*(\[|null)')
+_FEED = regex(r'"(feed_group|feedGroup)"\s*:')
+_ROW = regex(r'"(package_type|packageType|package_cpe|packageCpe|vuln)"\s*:')
+_CAPITAL = regex(r"(?<=[a-z0-9])[A-Z]")
 
 
 class _Row(msgspec.Struct, gc=False):

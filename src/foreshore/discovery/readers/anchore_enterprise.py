@@ -6,7 +6,6 @@ names no severity, gives it. What an allow list excused is accepted.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -15,20 +14,21 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _images, _naming
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import ExposureKind, Finding, Record, Severity, Sighting, Skipped
 
-_CHECKS = re.compile(r'^\s*\[?\s*\{\s*"(sha256:[^"]{1,80})"\s*:\s*\{')
-_DETAIL = re.compile(r'"(detail|last_evaluation|policyId)"\s*:')
-_EVALUATIONS = re.compile(r'"evaluations"\s*:\s*\[')
-_ALSO = re.compile(r'"(final_action|number_of_findings|evaluation_time|image_digest)"\s*:')
-_PACKAGE = re.compile(r"^([A-Za-z]{1,20}) Vulnerability found in (?:non-)?os package type \(([^()]{1,40})\) - ")
-_FIXED = re.compile(r"\(fixed in: ?([^()]{1,200})\)")
-_LINK = re.compile(r"https?://[^\s()]{1,500}")
-_FILE = re.compile(r"\bfile=(\S{1,1000})")
-_SECRET_RULE = re.compile(r"\b(?:regexp|name)=([A-Za-z0-9_.-]{1,100})")
+_CHECKS = regex(r'^\s*\[?\s*\{\s*"(sha256:[^"]{1,80})"\s*:\s*\{')
+_DETAIL = regex(r'"(detail|last_evaluation|policyId)"\s*:')
+_EVALUATIONS = regex(r'"evaluations"\s*:\s*\[')
+_ALSO = regex(r'"(final_action|number_of_findings|evaluation_time|image_digest)"\s*:')
+_PACKAGE = regex(r"^([A-Za-z]{1,20}) Vulnerability found in (?:non-)?os package type \(([^()]{1,40})\) - ")
+_FIXED = regex(r"\(fixed in: ?([^()]{1,200})\)")
+_LINK = regex(r"https?://[^\s()]{1,500}")
+_FILE = regex(r"\bfile=(\S{1,1000})")
+_SECRET_RULE = regex(r"\b(?:regexp|name)=([A-Za-z0-9_.-]{1,100})")
 _ACTIONS: dict[str, Severity] = {"stop": "high", "warn": "medium", "go": "low"}
 _KINDS: dict[str, ExposureKind] = {
     "vulnerabilities": "vulnerability", "secret_scans": "secret", "malware": "vulnerability",

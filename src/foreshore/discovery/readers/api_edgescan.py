@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _hosts, _naming, _platforms
 from foreshore.discovery.readers._platforms import Row
 from foreshore.facts import Finding, Record, RunSeen, Severity, Sighting, Skipped, Word
 
-_MARKS = (re.compile(r'"location_specifier_id"\s*:'), re.compile(r'"pci_compliance_status"\s*:'))
-_ALSO = re.compile(r'"(date_opened|asset_name|cvss_vector|threat)"\s*:')
+_MARKS = (regex(r'"location_specifier_id"\s*:'), regex(r'"pci_compliance_status"\s*:'))
+_ALSO = regex(r'"(date_opened|asset_name|cvss_vector|threat)"\s*:')
 # The platform's own steps; words appear in exports of its portal.
 _SEVERITIES: dict[str, Severity] = {"1": "info", "2": "low", "3": "medium", "4": "high", "5": "critical"}
 _WORDS: dict[str, Word] = {

@@ -6,7 +6,6 @@ of assurance policies repeat what the rows say and are left out.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,15 +15,16 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _images, _naming
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, Sighting, Skipped
 
-_SCAN = re.compile(r'"scan_started"\s*:|"image_assurance_results"\s*:|"vulnerability_summary"\s*:')
-_SCAN_ALSO = re.compile(r'"(resources|digest|image)"\s*:')
-_OLD = re.compile(r'"(cves_counts|score_version|publishdate)"\s*:')
-_PAGE = re.compile(r'"(aqua_severity|aqua_score|more_data_all_pages|show_negligible)"\s*:')
+_SCAN = regex(r'"scan_started"\s*:|"image_assurance_results"\s*:|"vulnerability_summary"\s*:')
+_SCAN_ALSO = regex(r'"(resources|digest|image)"\s*:')
+_OLD = regex(r'"(cves_counts|score_version|publishdate)"\s*:')
+_PAGE = regex(r'"(aqua_severity|aqua_score|more_data_all_pages|show_negligible)"\s*:')
 
 
 class _Resource(msgspec.Struct, gc=False):

@@ -5,7 +5,6 @@ As Security Hub's interface gives them (`{"Findings": []}`), as a list, one a li
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,13 +13,14 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _asff_rows, _cloud_rows, _decoding, _hosts, _naming
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Skipped
 
-_SCHEMA = re.compile(r'"SchemaVersion"\s*:\s*"2018-10-08"')
+_SCHEMA = regex(r'"SchemaVersion"\s*:\s*"2018-10-08"')
 _FIELDS = ('"ProductArn"', '"GeneratorId"', '"Resources"')
-_EMPTY = re.compile(r'\s*\{\s*"Findings"\s*:\s*\[\s*\]\s*[,}]')
+_EMPTY = regex(r'\s*\{\s*"Findings"\s*:\s*\[\s*\]\s*[,}]')
 _HINT = "export with `aws securityhub get-findings` and keep the whole answer"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +10,14 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _aws_records, _decoding
 from foreshore.discovery.readers._aws_shapes import World
 from foreshore.errors import BadReport
 from foreshore.facts import Record, RunSeen, Skipped
 
 # Fields that only these answers have.
-_SIGN = re.compile(
+_SIGN = regex(
     r'"(?:Reservations|ReservationId|IpPermissions|IpPermissionsEgress|RouteTableId|RouteTables|NetworkAclId|NetworkAcls|'
     r"InternetGatewayId|InternetGateways|CidrBlockAssociationSet|MapPublicIpOnLaunch|Vpcs|UserDetailList|GroupDetailList|"
     r"RoleDetailList|AssumeRolePolicyDocument|LoadBalancerDescriptions|CanonicalHostedZoneId|CanonicalHostedZoneNameID|"
@@ -25,7 +25,7 @@ _SIGN = re.compile(
     r'repositoryArn|imageScanFindings|imageDetails|PolicyVersionList|InstanceProfileId|JoinedMethod|Buckets)"\s*:'
 )
 # Reports that hold such fields inside something else.
-_NOT = re.compile(
+_NOT = regex(
     r'"(?:SchemaVersion|ProductArn|findingArn|CheckID|finding_info|\$schema|eventVersion|eventSource|AWSTemplateFormatVersion|'
     r'configurationItems|foreshore_collection|bomFormat)"\s*:'
 )
@@ -46,7 +46,7 @@ class AwsExports:
     unknown: without route tables, no machine is said to face the internet.
     """
 
-    version: int = 1
+    version: int = 2
     priority: int = -5
 
     def sniff(self, head: bytes) -> bool:

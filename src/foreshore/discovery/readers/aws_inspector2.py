@@ -14,16 +14,17 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _asff_rows, _cloud_rows, _decoding, _hosts, _naming
 from foreshore.discovery.readers._cloud_rows import Resource, mapping, objects
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Sighting, Skipped, Word
 
-_SIGN = re.compile(r'"(findingArn|inspectorScore|packageVulnerabilityDetails|networkReachabilityDetails)"\s*:')
-_TYPE = re.compile(
+_SIGN = regex(r'"(findingArn|inspectorScore|packageVulnerabilityDetails|networkReachabilityDetails)"\s*:')
+_TYPE = regex(
     r'"type"\s*:\s*"(PACKAGE_VULNERABILITY|CODE_VULNERABILITY|NETWORK_REACHABILITY)"|arn:aws[\w-]{0,20}:inspector2:'
 )
-_EMPTY = re.compile(r'\s*\{\s*"findings"\s*:\s*\[\s*\]\s*(,\s*"nextToken"\s*:\s*(null|"[^"]*")\s*)?\}\s*')
+_EMPTY = regex(r'\s*\{\s*"findings"\s*:\s*\[\s*\]\s*(,\s*"nextToken"\s*:\s*(null|"[^"]*")\s*)?\}\s*')
 _WORDS: dict[str, Word] = {"SUPPRESSED": "suppressed", "CLOSED": "fixed"}
 _HINT = "export with `aws inspector2 list-findings --output json` and keep the whole answer"
 

@@ -12,6 +12,7 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _naming
 from foreshore.discovery.readers._azure_network import Network
 from foreshore.discovery.readers._azure_resources import Resource, at, each, lower_id, parent_of, resources, type_of
@@ -20,7 +21,7 @@ from foreshore.discovery.readers._directory import Ties
 from foreshore.errors import BadReport
 from foreshore.facts import Answer, Record, Relation, RunSeen, Sighting, Skipped
 
-_HERE = re.compile(
+_HERE = regex(
     r'"id"\s*:\s*"/(?:subscriptions/[^"/]{1,90}(?:/[^"]{0,600})?|providers/Microsoft\.Management/[^"]{1,300})"',
     re.IGNORECASE,
 )

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from foreshore import facts
 from foreshore.discovery import csvrows
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _cloud_rows, _hosts, _naming
 from foreshore.facts import Finding, Record, RunSeen, Skipped, Word
 
 _COLUMNS = ("subscriptionid", "resourceid", "recommendationname", "recommendationdisplayname", "state")
-_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_PUBLIC = re.compile(r"internet-facing|internet-exposed|exposed to the internet", re.IGNORECASE)
+_GUID = regex(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_PUBLIC = regex(r"internet-facing|internet-exposed|exposed to the internet", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _naming
 from foreshore.discovery.readers._azure_resources import at, each, fields, lower_id, parent_of, texts, type_of
 from foreshore.discovery.readers._azure_roles import BUILT_IN
@@ -20,8 +20,8 @@ from foreshore.discovery.readers._directory_objects import DOCUMENT, Meta
 from foreshore.errors import BadReport
 from foreshore.facts import AssetKind, Record, Relation, RunSeen, Sighting, Skipped
 
-_KIND = re.compile(r'"kind"\s*:\s*"AZ[A-Z][A-Za-z]{1,60}"')
-_META = re.compile(r'"type"\s*:\s*"azure"')
+_KIND = regex(r'"kind"\s*:\s*"AZ[A-Z][A-Za-z]{1,60}"')
+_META = regex(r'"type"\s*:\s*"azure"')
 
 # Objects: (kind of asset, the field that identifies it).
 _OBJECTS: dict[str, tuple[AssetKind, str]] = {

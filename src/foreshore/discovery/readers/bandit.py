@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,17 +10,18 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import csvrows, reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _code_scans, _decoding, _naming, _packages
 from foreshore.discovery.readers._code_scans import Row, inner, text
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Skipped
 
-_RESULT = re.compile(r'"issue_(severity|confidence|text)"\s*:')
-_METRICS = re.compile(r'"metrics"\s*:\s*\{\s*"[^"]{1,2000}"\s*:\s*\{\s*"(?:CONFIDENCE|SEVERITY)\.[A-Z]')
+_RESULT = regex(r'"issue_(severity|confidence|text)"\s*:')
+_METRICS = regex(r'"metrics"\s*:\s*\{\s*"[^"]{1,2000}"\s*:\s*\{\s*"(?:CONFIDENCE|SEVERITY)\.[A-Z]')
 _COLUMNS = ("filename", "test_name", "issue_severity", "issue_confidence", "line_number")
-_NUMBERED = re.compile(r"^\s*(\d{1,9})(?: |\t|$)(.*)$")
+_NUMBERED = regex(r"^\s*(\d{1,9})(?: |\t|$)(.*)$")
 _PASSWORDS = frozenset({"B105", "B106", "B107"})  # their text repeats the password
-_CWE_PAGE = re.compile(r"definitions/(\d{1,5})")
+_CWE_PAGE = regex(r"definitions/(\d{1,5})")
 
 
 class _Document(msgspec.Struct, gc=False):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,19 +10,20 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _directory_checks, _naming
 from foreshore.discovery.readers import _directory_objects as objects
 from foreshore.discovery.readers._directory import Ties, identifiers, key_of, kind_of
 from foreshore.discovery.readers._directory_ties import ties_of
 from foreshore.errors import BadReport
-from foreshore.facts import Covered, Record, RunSeen, Sighting, Skipped
+from foreshore.facts import Covered, Listed, Record, RunSeen, Sighting, Skipped
 
 KINDS = (
     "computers", "users", "groups", "domains", "ous", "gpos", "containers", "certtemplates", "enterprisecas",
     "aiacas", "rootcas", "ntauthstores", "issuancepolicies",
 )  # fmt: skip
-_START = re.compile(r'\{\s*"(?:data|meta|computers|users|groups|domains|ous|gpos|containers)"\s*:')
-_META = re.compile(r'"type"\s*:\s*"(?:%s)"' % "|".join(KINDS))  # noqa: UP031 - braces mean something else here
+_START = regex(r'\{\s*"(?:data|meta|computers|users|groups|domains|ous|gpos|containers)"\s*:')
+_META = regex(r'"type"\s*:\s*"(?:%s)"' % "|".join(KINDS))  # noqa: UP031 - braces mean something else here
 # Never descriptions, which hold passwords only too often.
 _SHOWN = (
     "domain", "domainsid", "distinguishedname", "samaccountname", "displayname", "email", "enabled", "admincount",
@@ -37,7 +37,7 @@ _SHOWN = (
 class BloodHound:
     """Reads collections of Active Directory (versions 4 to 6): objects, their rights, sessions and trusts."""
 
-    version: int = 1
+    version: int = 2
 
     def sniff(self, head: bytes) -> bool:
         """Whether `head` begins a file of such a collection."""
@@ -59,8 +59,15 @@ class BloodHound:
             skipped.setdefault(one.where, one)
 
         said = Ties()
+        inside: dict[str, list[str]] = {}
         for number, head in enumerate(_numbered(objects.HEAD, document.data, skip)):
-            yield from _object(number, kind, head, said, skip)
+            for record in _object(number, kind, head, said, skip):
+                if isinstance(record, Sighting) and (domain := dict(record.attributes).get("domain")):
+                    inside.setdefault(domain.lower(), []).append(record.key)
+                yield record
+        for domain, keys in inside.items():
+            # Whether the collector looked at the whole domain or at a part of its tree is not in the file.
+            yield Listed(extent=f"directory:{domain}:{kind}", assets=tuple(keys), whole=False)
         for tied in _numbered(objects.TIED, document.data, skip):
             if tied is not None and tied.IsDeleted is not True and tied.ObjectIdentifier:
                 said.next_object()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,14 +12,15 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _burp, _decoding, _naming, _web_scans
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Skipped
 
-_EVENTS = re.compile(r'"issue_events"\s*:\s*\[')
-_MARKERS = re.compile(r'"(?:scan_status|scan_metrics|task_id|issue_found)"')
-_METHOD = re.compile(rb"^([A-Z]{3,10}) ")
+_EVENTS = regex(r'"issue_events"\s*:\s*\[')
+_MARKERS = regex(r'"(?:scan_status|scan_metrics|task_id|issue_found)"')
+_METHOD = regex(rb"^([A-Z]{3,10}) ")
 
 
 class _Issue(msgspec.Struct, gc=False):

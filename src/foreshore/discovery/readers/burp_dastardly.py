@@ -9,22 +9,23 @@ from typing import TYPE_CHECKING
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _burp, _web_scans
 from foreshore.facts import Finding, Record, RunSeen, Skipped
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-_OURS = re.compile(
+_OURS = regex(
     r'<testsuites?\b[^<>]{0,2000}\bname="[^"<>]{0,200}(?:Dastardly|Burp)|Confidence: (?:Certain|Firm|Tentative)'
 )
-_FIELD = re.compile(r"^(Severity|Confidence|Host|Path): *(.*)$", re.MULTILINE)
+_FIELD = regex(r"^(Severity|Confidence|Host|Path): *(.*)$", re.MULTILINE)
 _HEADINGS = (
     "Issue Detail", "Issue Background", "Issue Remediation", "Remediation Detail", "Remediation Background",
     "References", "Vulnerability Classifications", "Evidence", "Request", "Response", "Reporting details",
 )  # fmt: skip
-_HEADING = re.compile(rf"^({'|'.join(_HEADINGS)}):?[ \t]*$", re.MULTILINE | re.IGNORECASE)
-_LINK = re.compile(r"https?://[^\s()<>\"']{4,500}")
+_HEADING = regex(rf"^({'|'.join(_HEADINGS)}):?[ \t]*$", re.MULTILINE | re.IGNORECASE)
+_LINK = regex(r"https?://[^\s()<>\"']{4,500}")
 
 
 @dataclass(frozen=True)

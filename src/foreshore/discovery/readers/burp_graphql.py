@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,14 +9,15 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _burp, _decoding, _naming, _web_scans
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Skipped
 
-_LIST = re.compile(r'"[Ii]ssues"\s*:\s*\[')
-_TYPE = re.compile(r'"issue_type"\s*:\s*\{')
-_EMPTY = re.compile(r'\s*\{\s*"Issues"\s*:\s*\[\s*\]\s*\}\s*')
+_LIST = regex(r'"[Ii]ssues"\s*:\s*\[')
+_TYPE = regex(r'"issue_type"\s*:\s*\{')
+_EMPTY = regex(r'\s*\{\s*"Issues"\s*:\s*\[\s*\]\s*\}\s*')
 
 
 class _Type(msgspec.Struct, gc=False):

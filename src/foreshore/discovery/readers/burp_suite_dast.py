@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _burp, _hosts, _naming, _web_scans
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Skipped
@@ -17,10 +18,10 @@ from foreshore.facts import Finding, Record, RunSeen, Skipped
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
-_TITLE = re.compile(r"<title>[^<]{0,100}(?:\bscan\b[^<]{0,100}report|burp)", re.IGNORECASE)
-_MARKERS = re.compile(r"issue-(?:container|table|type-row|type-container)|Scan (?:Remediation|Detailed|Summary) Report")
-_ON = re.compile(r"(?:Issues found on|More details for)\s+(\S+)")
-_COUNT = re.compile(r"\s*\[\d{1,9}\]$")
+_TITLE = regex(r"<title>[^<]{0,100}(?:\bscan\b[^<]{0,100}report|burp)", re.IGNORECASE)
+_MARKERS = regex(r"issue-(?:container|table|type-row|type-container)|Scan (?:Remediation|Detailed|Summary) Report")
+_ON = regex(r"(?:Issues found on|More details for)\s+(\S+)")
+_COUNT = regex(r"\s*\[\d{1,9}\]$")
 _ENDS = ("end", "end time", "finished", "completed")
 
 

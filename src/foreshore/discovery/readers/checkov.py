@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,16 +10,17 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _cloud_rows, _decoding, _iac_rows, _naming
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Skipped
 
-_SIGN = re.compile(r'"(checkov_version|bc_check_id)"\s*:|"check_class"\s*:\s*"checkov\.')
-_TYPE = re.compile(r'"check_type"\s*:')
-_LISTS = re.compile(r'"(passed_checks|failed_checks|skipped_checks|parsing_errors)"\s*:')
-_EMPTY = re.compile(r'^\s*\[?\s*\{\s*"passed"\s*:\s*\d+\s*,\s*"failed"\s*:\s*\d+\s*,\s*"skipped"\s*:')
-_SECRET = re.compile(r"^CKV2?_SECRET_")
+_SIGN = regex(r'"(checkov_version|bc_check_id)"\s*:|"check_class"\s*:\s*"checkov\.')
+_TYPE = regex(r'"check_type"\s*:')
+_LISTS = regex(r'"(passed_checks|failed_checks|skipped_checks|parsing_errors)"\s*:')
+_EMPTY = regex(r'^\s*\[?\s*\{\s*"passed"\s*:\s*\d+\s*,\s*"failed"\s*:\s*\d+\s*,\s*"skipped"\s*:')
+_SECRET = regex(r"^CKV2?_SECRET_")
 
 
 class _Results(msgspec.Struct, gc=False):

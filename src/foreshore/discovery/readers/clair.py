@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,15 +10,16 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _clair_v4, _decoding, _images, _naming
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, Sighting, Skipped
 
-_V4 = re.compile(r'"manifest_hash"\s*:')
-_LAYER = re.compile(r'^\s*\{\s*"(Layer|Error)"\s*:|"IndexedByVersion"\s*:')
-_SCANNER = re.compile(r'"unapproved"\s*:')
-_KLAR = re.compile(r'"LayerCount"\s*:')
+_V4 = regex(r'"manifest_hash"\s*:')
+_LAYER = regex(r'^\s*\{\s*"(Layer|Error)"\s*:|"IndexedByVersion"\s*:')
+_SCANNER = regex(r'"unapproved"\s*:')
+_KLAR = regex(r'"LayerCount"\s*:')
 
 
 class _Metadata(msgspec.Struct, gc=False):

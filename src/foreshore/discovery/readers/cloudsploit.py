@@ -11,11 +11,12 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import csvrows, reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _cloud_rows, _decoding, _naming
 from foreshore.facts import Finding, Record, RunSeen, Severity, Skipped
 
-_KEYS = tuple(re.compile(rf'"{name}"\s*:') for name in ("category", "resource", "region", "status(?:Word)?"))
-_PLUGIN = re.compile(r'"(plugin|statusWord)"\s*:')
+_KEYS = tuple(regex(rf'"{name}"\s*:') for name in ("category", "resource", "region", "status(?:Word)?"))
+_PLUGIN = regex(r'"(plugin|statusWord)"\s*:')
 _ROW: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
 _COLUMNS = (
     ("category", "title", "resource", "region", "statusWord"),
@@ -24,7 +25,7 @@ _COLUMNS = (
 _STATUS = {"0": "OK", "1": "WARN", "2": "FAIL", "3": "UNKNOWN", "PASS": "OK", "WARNING": "WARN"}
 _SEVERITIES: dict[str, Severity] = {"FAIL": "medium", "WARN": "low"}
 _NOTHING = ("", "n/a", "unknown", "undefined", "null", "none")
-_ACCOUNT = re.compile(r"^(?:arn:[\w-]+:[^:]*:[^:]*:(?=\d)|/subscriptions/|projects/)([\w-]{1,80})[:/]", re.IGNORECASE)
+_ACCOUNT = regex(r"^(?:arn:[\w-]+:[^:]*:[^:]*:(?=\d)|/subscriptions/|projects/)([\w-]{1,80})[:/]", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import csvrows, reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _hosts, _naming
 from foreshore.errors import BadReport
 from foreshore.facts import AssetKind, Record, RunSeen, Sighting, Skipped
@@ -70,10 +71,10 @@ _FINDINGS = frozenset(
      "finding", "rule", "checkid", "weakness", "qid", "signature"}
 )  # fmt: skip
 _JSON = (
-    (re.compile(r'"asset_tag"\s*:'), re.compile(r'"(?:assigned_to|status_label|rtd_location)"\s*:')),
+    (regex(r'"asset_tag"\s*:'), regex(r'"(?:assigned_to|status_label|rtd_location)"\s*:')),
     (
-        re.compile(r'"sys_id"\s*:'),
-        re.compile(r'"(?:sys_class_name|owned_by|managed_by|support_group|serial_number)"\s*:'),
+        regex(r'"sys_id"\s*:'),
+        regex(r'"(?:sys_class_name|owned_by|managed_by|support_group|serial_number)"\s*:'),
     ),
 )
 _ANY: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Any)

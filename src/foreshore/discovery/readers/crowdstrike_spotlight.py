@@ -11,15 +11,16 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import csvrows, reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _hosts, _naming
 from foreshore.discovery.readers import _host_scans as _scans
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Sighting, Skipped
 
-_RESOURCE = re.compile(r'"(aid|host_info)"\s*:')
-_TELLS = re.compile(r'"(suppression_info|closed_timestamp|exprt_rating|product_name_version|vulnerability_id)"\s*:')
-_EMPTY = re.compile(r'"powered_by"\s*:\s*"spapi"')
-_VERSION = re.compile(r"^(.{1,200}?)[\s_-]+v?(\d[\w.:+~-]{0,60})$")
+_RESOURCE = regex(r'"(aid|host_info)"\s*:')
+_TELLS = regex(r'"(suppression_info|closed_timestamp|exprt_rating|product_name_version|vulnerability_id)"\s*:')
+_EMPTY = regex(r'"powered_by"\s*:\s*"spapi"')
+_VERSION = regex(r"^(.{1,200}?)[\s_-]+v?(\d[\w.:+~-]{0,60})$")
 _WORDS: dict[str, facts.Word] = {"closed": "fixed", "remediated": "fixed", "suppressed": "suppressed"}
 _INTERNET: dict[str, facts.Answer] = {"yes": "yes", "no": "no", "true": "yes", "false": "no"}
 

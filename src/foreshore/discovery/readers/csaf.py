@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -11,12 +10,13 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _naming, _vex
 from foreshore.discovery.readers._csaf import Products, Said, objects
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Severity, Sighting, Skipped
 
-_VERSION = re.compile(r'"csaf_version"\s*:')
+_VERSION = regex(r'"csaf_version"\s*:')
 _KNOWN = ("2.0", "2.1")
 # Status lists of the format, the strongest statement first: a product may stand in several.
 _STATUS = {

@@ -12,15 +12,16 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _cyclonedx, _decoding, _naming
 from foreshore.discovery.readers._cyclonedx import Bom, Component, Rating, Vulnerability
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import Record, Skipped
 
-_FORMAT = re.compile(r'"bomFormat"\s*:\s*"CycloneDX"|"\$schema"\s*:\s*"[^"]*cyclonedx', re.IGNORECASE)
-_SPEC = re.compile(r'"specVersion"\s*:\s*"1\.\d"')
-_LISTS = re.compile(r'"(components|vulnerabilities|serialNumber|bom-ref)"\s*:')
+_FORMAT = regex(r'"bomFormat"\s*:\s*"CycloneDX"|"\$schema"\s*:\s*"[^"]*cyclonedx', re.IGNORECASE)
+_SPEC = regex(r'"specVersion"\s*:\s*"1\.\d"')
+_LISTS = regex(r'"(components|vulnerabilities|serialNumber|bom-ref)"\s*:')
 
 
 class _Component(msgspec.Struct, gc=False):

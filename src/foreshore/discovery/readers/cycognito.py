@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _naming, _platforms
 from foreshore.discovery.readers._platforms import Place, Row
 from foreshore.facts import AssetKind, Finding, Record, RunSeen, Sighting, Skipped, Word
 
-_ASSET = re.compile(r'"affected_asset"\s*:')
-_MARKS = re.compile(r'"(enhanced_severity|attractiveness_label|issue_status|detection_complexity)"\s*:')
+_ASSET = regex(r'"affected_asset"\s*:')
+_MARKS = regex(r'"(enhanced_severity|attractiveness_label|issue_status|detection_complexity)"\s*:')
 _KINDS: dict[str, AssetKind] = {"webapp": "web_application"}
 _LISTS = (("organizations", "organization"), ("business_units", "business_unit"))
 

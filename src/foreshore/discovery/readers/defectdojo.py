@@ -15,16 +15,15 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import csvrows, reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _generic_values, _hosts, _naming, _platforms
 from foreshore.discovery.readers._platforms import Row
 from foreshore.facts import ExposureKind, Finding, Record, RunSeen, Sighting, Skipped, Word
 
 _COLUMNS = ("false_p", "out_of_scope", "risk_accepted", "numerical_severity", "title")
-_MARKS = tuple(
-    re.compile(rf'"{name}"\s*:') for name in ("false_p", "out_of_scope", "numerical_severity", "risk_accepted")
-)
-_PAGE = re.compile(r'^\s*\{\s*"count"\s*:\s*0\s*,\s*"next"\s*:\s*null\s*,\s*"previous"\s*:\s*null\s*,\s*"results"\s*:')
-_FINDS_SECRETS = re.compile(r"gitleaks|trufflehog|detect-secrets|secret", re.IGNORECASE)
+_MARKS = tuple(regex(rf'"{name}"\s*:') for name in ("false_p", "out_of_scope", "numerical_severity", "risk_accepted"))
+_PAGE = regex(r'^\s*\{\s*"count"\s*:\s*0\s*,\s*"next"\s*:\s*null\s*,\s*"previous"\s*:\s*null\s*,\s*"results"\s*:')
+_FINDS_SECRETS = regex(r"gitleaks|trufflehog|detect-secrets|secret", re.IGNORECASE)
 _NEWLINE = " NEWLINE "  # how the CSV export writes a line's end
 NUMBER = "defectdojo"  # the tag that holds its own number of a finding
 _ANYTHING: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Any)

@@ -16,17 +16,18 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import csvrows, reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _hosts, _naming
 from foreshore.errors import BadReport
 from foreshore.facts import ControlSeen, Finding, Record, RunSeen, Sighting, Skipped
 
-_VULNERABILITY = re.compile(r'"cveId"\s*:', re.IGNORECASE)
-_PRODUCT = re.compile(r'"(machineId|deviceId|productVendor|softwareVendor)"\s*:', re.IGNORECASE)
-_MACHINE = re.compile(r'"(computerDnsName|aadDeviceId|onboardingStatus|isAadJoined)"\s*:')
-_MACHINE_ALSO = re.compile(r'"(osPlatform|healthStatus|lastIpAddress|agentVersion)"\s*:')
-_SERVICE = re.compile(r'"@odata\.context"\s*:\s*"[^"]*(securitycenter|security\.microsoft|WindowsDefenderATP)', re.I)
-_ADDRESS = re.compile(r"ipAddress=([^;}]*)")
-_MAC = re.compile(r"macAddress=([^;}]*)")
+_VULNERABILITY = regex(r'"cveId"\s*:', re.IGNORECASE)
+_PRODUCT = regex(r'"(machineId|deviceId|productVendor|softwareVendor)"\s*:', re.IGNORECASE)
+_MACHINE = regex(r'"(computerDnsName|aadDeviceId|onboardingStatus|isAadJoined)"\s*:')
+_MACHINE_ALSO = regex(r'"(osPlatform|healthStatus|lastIpAddress|agentVersion)"\s*:')
+_SERVICE = regex(r'"@odata\.context"\s*:\s*"[^"]*(securitycenter|security\.microsoft|WindowsDefenderATP)', re.I)
+_ADDRESS = regex(r"ipAddress=([^;}]*)")
+_MAC = regex(r"macAddress=([^;}]*)")
 
 
 class _Document(msgspec.Struct, gc=False):

@@ -11,6 +11,7 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _dependency_check
 from foreshore.discovery.readers._code_scans import Row
 from foreshore.errors import BadReport
@@ -19,9 +20,9 @@ from foreshore.facts import Record, Skipped
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-_OURS = re.compile(r"dependency.?check", re.IGNORECASE)
-_SCHEMA = re.compile(r'"reportSchema"\s*:')
-_ENGINE = re.compile(r'"engineVersion"\s*:')
+_OURS = regex(r"dependency.?check", re.IGNORECASE)
+_SCHEMA = regex(r'"reportSchema"\s*:')
+_ENGINE = regex(r'"engineVersion"\s*:')
 _DEPENDENCY: msgspec.json.Decoder[Row] = msgspec.json.Decoder(Row)
 
 

@@ -11,15 +11,16 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _code_scans, _decoding, _hosts, _naming, _packages
 from foreshore.discovery.readers._code_scans import Row, inner, objects, text
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Severity, Sighting, Skipped, Word
 
-_APPLICATION = re.compile(r'"application"\s*:\s*"Dependency-Track"')
-_FINDING = re.compile(r'"(matrix|attribution|severityRank|analysis)"\s*:')
-_VULNERABILITY = re.compile(r'"vulnId"\s*:')
-_LINK = re.compile(r"https?://[^\s()<>\[\]\"']{3,500}")
+_APPLICATION = regex(r'"application"\s*:\s*"Dependency-Track"')
+_FINDING = regex(r'"(matrix|attribution|severityRank|analysis)"\s*:')
+_VULNERABILITY = regex(r'"vulnId"\s*:')
+_LINK = regex(r"https?://[^\s()<>\[\]\"']{3,500}")
 _PUBLIC_SOURCES = frozenset({"SNYK", "OSV", "SONATYPE", "VULNDB", "OSSINDEX"})
 _STATES: dict[str, Word] = {
     "FALSE_POSITIVE": "false_positive", "NOT_AFFECTED": "suppressed", "RESOLVED": "fixed",

@@ -5,7 +5,6 @@ The report does not say which host it ran on, so what passed closes nothing.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,12 +12,13 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _kube_rows, _naming
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import ExposureKind, Finding, Record, RunSeen, Severity, Skipped
 
-_SIGN = re.compile(r'"dockerbenchsecurity"\s*:')
+_SIGN = regex(r'"dockerbenchsecurity"\s*:')
 # The tool has no severities, only outcomes: not as it should be; for information; for a person to check.
 _OUTCOMES: dict[str, tuple[Severity, ExposureKind]] = {
     "WARN": ("high", "misconfiguration"), "INFO": ("low", "observation"), "NOTE": ("info", "observation"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,19 +11,20 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _hosts, _naming
 from foreshore.discovery.readers._azure_resources import each, fields
 from foreshore.discovery.readers._directory import Ties
 from foreshore.errors import BadReport
 from foreshore.facts import AssetKind, ControlSeen, Record, Relation, RunSeen, Sighting, Skipped
 
-_HERE = re.compile(
+_HERE = regex(
     r'"@odata\.context"\s*:\s*"https://graph\.microsoft\.(?:com|us)/|'
     r'"(?:@odata\.type|odata_type)"\s*:\s*"#microsoft\.graph\.(?:user|group|device|servicePrincipal|managedDevice)"|'
     r'"(?:userPrincipalName|user_principal_name)"\s*:\s*"[^"@]{1,200}@'
 )
 _ANY: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Any)
-_PAIR = re.compile(r"[0-9A-Fa-f]{2}")
+_PAIR = regex(r"[0-9A-Fa-f]{2}")
 _DEEPEST = 6
 _SHOWN = (
     "userprincipalname", "mail", "department", "jobtitle", "accountenabled", "usertype", "securityenabled",

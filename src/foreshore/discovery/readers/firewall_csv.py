@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from foreshore import facts
 from foreshore.discovery import csvrows
+from foreshore.discovery.patterns import regex
 from foreshore.errors import BadReport
 
 _ALLOW = frozenset({"allow", "accept", "permit", "pass", "yes", "true", "1"})
@@ -27,8 +28,8 @@ _SERVICES = {
     "postgresql": 5432, "postgres": 5432, "vnc": 5900, "winrm": 5985, "winrm-https": 5986, "redis": 6379,
     "elasticsearch": 9200, "mongodb": 27017,
 }  # fmt: skip
-_PORT = re.compile(r"^(\d{1,5})(?:\s*[-:–]\s*(\d{1,5}))?$")
-_PROTOCOL = re.compile(r"^(?:(tcp|udp|icmp|sctp)[/:])?(.*?)(?:[/:](tcp|udp|sctp))?$")
+_PORT = regex(r"^(\d{1,5})(?:\s*[-:–]\s*(\d{1,5}))?$")
+_PROTOCOL = regex(r"^(?:(tcp|udp|icmp|sctp)[/:])?(.*?)(?:[/:](tcp|udp|sctp))?$")
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,18 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _cloud_rows, _decoding, _images, _naming
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, Severity, Sighting, Skipped, Word
 
-_SUMMARY = re.compile(r'"(package_vulnerability_summary|image_summary)"\s*:\s*\{')
-_SUMMARY_ALSO = re.compile(r'"(fully_qualified_digest|discovery_summary|package_vulnerability_summary)"\s*:')
-_OCCURRENCE = re.compile(r'"noteName"\s*:\s*"projects/')
-_RESOURCE = re.compile(r'"resourceUri"\s*:')
-_NOTE = re.compile(r"/notes/([^/]+)$")
-_VECTOR = re.compile(r"\bCVSS:3\.[01](?:/[A-Za-z]{1,3}:[A-Za-z]){8}")
+_SUMMARY = regex(r'"(package_vulnerability_summary|image_summary)"\s*:\s*\{')
+_SUMMARY_ALSO = regex(r'"(fully_qualified_digest|discovery_summary|package_vulnerability_summary)"\s*:')
+_OCCURRENCE = regex(r'"noteName"\s*:\s*"projects/')
+_RESOURCE = regex(r'"resourceUri"\s*:')
+_NOTE = regex(r"/notes/([^/]+)$")
+_VECTOR = regex(r"\bCVSS:3\.[01](?:/[A-Za-z]{1,3}:[A-Za-z]){8}")
 _SEVERITIES: dict[str, Severity] = {"minimal": "info", "severity_unspecified": "info"}
 _VEX: dict[str, Word] = {"NOT_AFFECTED": "suppressed", "FIXED": "fixed"}
 # What the parts of a vector are called, in their order, and the letters of their values

@@ -12,6 +12,7 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _naming
 from foreshore.discovery.readers import _gcp_resources as resources
 from foreshore.discovery.readers._directory import Ties
@@ -20,7 +21,7 @@ from foreshore.discovery.readers._gcp_resources import Policy, Resource, account
 from foreshore.errors import BadReport
 from foreshore.facts import Answer, Finding, Record, Relation, RunSeen, Sighting, Skipped
 
-_HERE = re.compile(
+_HERE = regex(
     r'"(?:selfLink|self_link)"\s*:\s*"https://[a-z.]{1,40}googleapis\.com/|'
     r'"asset_?[tT]ype"\s*:\s*"[a-z]{1,40}\.googleapis\.com/|'
     r'"name"\s*:\s*"projects/[^"/]{1,80}/(?:serviceAccounts|locations|secrets|topics|subscriptions)/|'
@@ -31,16 +32,16 @@ _HERE = re.compile(
 _ANY: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Any)
 _PUBLIC = frozenset({"allUsers", "allAuthenticatedUsers"})
 _RULING = ("roles/owner", "roles/editor", "roles/resourcemanager.organizationAdmin", "roles/iam.securityAdmin")
-_CONTROLLING = re.compile(
+_CONTROLLING = regex(
     r"admin|owner|editor|writer|creator|user$|developer|serviceagent|secretaccessor|invoker|operator|instancelogin|oslogin",
     re.IGNORECASE,
 )
-_LOOKING = re.compile(r"viewer|reader|browser|auditor|networkuser|logwriter|metricwriter", re.IGNORECASE)
-_STRONG = re.compile(
+_LOOKING = regex(r"viewer|reader|browser|auditor|networkuser|logwriter|metricwriter", re.IGNORECASE)
+_STRONG = regex(
     r"setIamPolicy$|\.(?:create|update|delete|patch|actAs|getAccessToken|signBlob|signJwt|implicitDelegation|"
     r"setMetadata|osAdminLogin|osLogin|getOpenIdToken|access|write|upload)$"
 )
-_PARENT = re.compile(r"^(?:folders|organizations|projects)/[\w-]+$")
+_PARENT = regex(r"^(?:folders|organizations|projects)/[\w-]+$")
 _SHOWN = (
     "zone", "region", "location", "status", "state", "lifecycleState", "machineType", "databaseVersion",
     "storageClass", "ipCidrRange", "projectId", "project", "currentMasterVersion", "uniqueId", "disabled",

@@ -16,7 +16,7 @@ from foreshore.facts import Record, RunSeen, Skipped
 class GenericCsv:
     """Reads any CSV that names what was found and where or how bad, by its column names."""
 
-    version: int = 1
+    version: int = 2
     priority: int = -100
 
     def sniff(self, head: bytes) -> bool:

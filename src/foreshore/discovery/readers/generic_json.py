@@ -6,7 +6,6 @@ A list of objects, an object with a list `findings`, or one object per line.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,16 +14,17 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _generic, _generic_columns, _naming
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import Record, RunSeen, Skipped
 
-_FINDINGS = re.compile(r'"findings"\s*:\s*\[\s*')
-_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
-_KEY = re.compile(r'"([A-Za-z][\w .-]{0,40})"\s*:\s*(?=["\d-]|true|false|null)')
+_FINDINGS = regex(r'"findings"\s*:\s*\[\s*')
+_STRING = regex(r'"[^"\\]*(?:\\.[^"\\]*)*"')
+_KEY = regex(r'"([A-Za-z][\w .-]{0,40})"\s*:\s*(?=["\d-]|true|false|null)')
 _ABOUT = frozenset({"name", "title", "type", "version", "description", "generated", "date"})
-_EMPTY = re.compile(r"\s*\[\s*\]\s*$")
+_EMPTY = regex(r"\s*\[\s*\]\s*$")
 
 
 class _Document(msgspec.Struct, gc=False):
@@ -46,7 +46,7 @@ _NOTHING = Skipped("the whole list", "is empty: nothing says which tool wrote it
 class GenericJson:
     """Reads JSON objects that name what was found and where or how bad, by their field names."""
 
-    version: int = 1
+    version: int = 2
     priority: int = -100
 
     def sniff(self, head: bytes) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -10,15 +9,16 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _github_alerts, _naming, _packages_values
 from foreshore.discovery.readers._github_rows import Alert, code, dependency, secret
 from foreshore.discovery.readers._host_scans import by_file
 from foreshore.facts import Finding, Record, RunSeen, Skipped
 
-_DEPENDENCY = re.compile(r'"security_(advisory|vulnerability)"\s*:\s*\{')
-_CODE = re.compile(r'"most_recent_instance"\s*:')
-_SECRET = re.compile(r'"secret_type(_display_name)?"\s*:')
-_ALERT = re.compile(r'"(html_url|number|state)"\s*:')
+_DEPENDENCY = regex(r'"security_(advisory|vulnerability)"\s*:\s*\{')
+_CODE = regex(r'"most_recent_instance"\s*:')
+_SECRET = regex(r'"secret_type(_display_name)?"\s*:')
+_ALERT = regex(r'"(html_url|number|state)"\s*:')
 
 _ROW: msgspec.json.Decoder[Alert] = msgspec.json.Decoder(Alert)
 _LIST: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[msgspec.Raw])

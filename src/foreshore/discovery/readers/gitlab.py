@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _gitlab, _naming, _web_scans
 from foreshore.discovery.readers._gitlab import Document, Scan, Tool, Vulnerability
 from foreshore.errors import BadReport
 from foreshore.facts import ExposureKind, Finding, Record, RunSeen, Sighting, Skipped
 
-_VULNERABILITIES = re.compile(r'"vulnerabilities"\s*:\s*\[')
-_TYPE = re.compile(rf'"(?:type|category)"\s*:\s*"(?:{"|".join(_gitlab.KINDS)})"')
-_IDENTIFIERS = re.compile(r'"identifiers"\s*:\s*\[\s*\{\s*"(?:type|name|value|url)"')
-_NOTHING = re.compile(r'"vulnerabilities"\s*:\s*\[\s*\]')
-_VERSIONED = re.compile(r'"version"\s*:\s*"\d{1,3}\.\d')
-_LISTED = re.compile(r'\[\s*\{\s*"')
+_VULNERABILITIES = regex(r'"vulnerabilities"\s*:\s*\[')
+_TYPE = regex(rf'"(?:type|category)"\s*:\s*"(?:{"|".join(_gitlab.KINDS)})"')
+_IDENTIFIERS = regex(r'"identifiers"\s*:\s*\[\s*\{\s*"(?:type|name|value|url)"')
+_NOTHING = regex(r'"vulnerabilities"\s*:\s*\[\s*\]')
+_VERSIONED = regex(r'"version"\s*:\s*"\d{1,3}\.\d')
+_LISTED = regex(r'\[\s*\{\s*"')
 
 
 @dataclass(frozen=True)

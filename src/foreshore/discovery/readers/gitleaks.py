@@ -14,19 +14,20 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import csvrows, reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _code_scans, _decoding, _hosts, _naming, _packages
 from foreshore.discovery.readers._code_scans import Row, inner, text
 from foreshore.facts import Finding, Record, RunSeen, Severity, Sighting, Skipped
 
-_NEW = re.compile(r'"RuleID"\s*:')
-_NEW_ALSO = re.compile(r'"(Secret|SymlinkFile|Entropy)"\s*:')  # others have rules and lines as well
-_OLD = re.compile(r'"offender"\s*:')
-_OLD_ALSO = re.compile(r'"(rule|reason|commit|leakURL)"\s*:')
+_NEW = regex(r'"RuleID"\s*:')
+_NEW_ALSO = regex(r'"(Secret|SymlinkFile|Entropy)"\s*:')  # others have rules and lines as well
+_OLD = regex(r'"offender"\s*:')
+_OLD_ALSO = regex(r'"(rule|reason|commit|leakURL)"\s*:')
 _NEW_COLUMNS = ("RuleID", "File", "StartLine")
 _OLD_COLUMNS = ("offender", "commit", "file")
 # The address of a line in a repository's web pages begins with the repository's own.
-_BROWSED = re.compile(r"^(https?://[^\s?#]{3,400}?)(?:/-)?/(?:blob|src)/")
-_COMMIT = re.compile(r"^[0-9a-fA-F]{7,64}$")
+_BROWSED = regex(r"^(https?://[^\s?#]{3,400}?)(?:/-)?/(?:blob|src)/")
+_COMMIT = regex(r"^[0-9a-fA-F]{7,64}$")
 _ROW: msgspec.json.Decoder[Row] = msgspec.json.Decoder(Row)
 
 

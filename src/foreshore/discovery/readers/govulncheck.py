@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -10,6 +9,7 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _naming, _packages, _packages_osv, _packages_values
 from foreshore.discovery.readers._host_scans import by_file
 from foreshore.discovery.readers._packages_go import Config, Frame, Message, Old, Position, Required, Trace, older
@@ -17,12 +17,12 @@ from foreshore.discovery.readers._packages_osv import Osv
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Sighting, Skipped
 
-_OPENING = re.compile(r'^[\[\s]*\{\s*"config"\s*:\s*\{[^{}]*"(protocol_version|scanner_name|db_last_modified)"')
-_NAMED = re.compile(r'"scanner_name"\s*:\s*"govulncheck"')
-_MESSAGE = re.compile(r'^[\[\s]*\{\s*"(config|progress|osv|finding|SBOM)"\s*:')
-_OLD = re.compile(r'"Vulns"\s*:\s*\[\s*\{\s*"(OSV|Symbol|PkgPath|Modules)"\s*:')
-_OLD_EMPTY = re.compile(r'^\{\s*"Vulns"\s*:\s*(null|\[\s*\])\s*\}')
-_FIRST = re.compile(r'^\{\s*"Calls"\s*:\s*\{\s*"(Functions|Entries)"\s*:')
+_OPENING = regex(r'^[\[\s]*\{\s*"config"\s*:\s*\{[^{}]*"(protocol_version|scanner_name|db_last_modified)"')
+_NAMED = regex(r'"scanner_name"\s*:\s*"govulncheck"')
+_MESSAGE = regex(r'^[\[\s]*\{\s*"(config|progress|osv|finding|SBOM)"\s*:')
+_OLD = regex(r'"Vulns"\s*:\s*\[\s*\{\s*"(OSV|Symbol|PkgPath|Modules)"\s*:')
+_OLD_EMPTY = regex(r'^\{\s*"Vulns"\s*:\s*(null|\[\s*\])\s*\}')
+_FIRST = regex(r'^\{\s*"Calls"\s*:\s*\{\s*"(Functions|Entries)"\s*:')
 
 _ANY: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[msgspec.Raw])
 _MESSAGES: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)

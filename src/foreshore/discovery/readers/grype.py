@@ -3,7 +3,6 @@
 # ruff: noqa: N815 - fields of the structures are named as the format names them
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,13 +12,14 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _naming
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Proof, Record, RunSeen, Sighting, Skipped, Word
 
-_LISTS = re.compile(r'"(matches|ignoredMatches)"\s*:')
-_MARKERS = re.compile(r'"(vulnerability|relatedVulnerabilities)"\s*:|"name"\s*:\s*"grype"')
+_LISTS = regex(r'"(matches|ignoredMatches)"\s*:')
+_MARKERS = regex(r'"(vulnerability|relatedVulnerabilities)"\s*:|"name"\s*:\s*"grype"')
 
 
 class _Metrics(msgspec.Struct, gc=False):

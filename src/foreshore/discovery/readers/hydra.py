@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import msgspec
 
 from foreshore import facts
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _tls
 from foreshore.discovery.readers import _naming as naming
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.discovery.readers._scanned_ports import Said
 from foreshore.discovery.reports import decode_head
 
-_SOFTWARE = re.compile(r'"software"\s*:\s*"hydra"', re.IGNORECASE)
+_SOFTWARE = regex(r'"software"\s*:\s*"hydra"', re.IGNORECASE)
 
 
 class _Generator(msgspec.Struct, gc=False):

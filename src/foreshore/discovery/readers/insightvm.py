@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import csvrows, reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _hosts, _naming
 from foreshore.discovery.readers import _host_scans as _scans
 from foreshore.discovery.readers import _host_scans_rapid7 as _rapid7
@@ -19,13 +19,13 @@ from foreshore.facts import Finding, PortSeen, Record, RunSeen, Sighting, Skippe
 
 _COLUMNS = ("Asset IP Address", "Vulnerability ID", "Vulnerability Test Result Code")
 _TIMES = ("vulnerability test date", "asset scan date", "last scan time")
-_LINK = re.compile(r"^https?://([^/]{1,300})/api/3/assets/(\d{1,12})\b")
-_OPENING = re.compile(r'"(resources|data)"\s*:\s*\[')
+_LINK = regex(r"^https?://([^/]{1,300})/api/3/assets/(\d{1,12})\b")
+_OPENING = regex(r'"(resources|data)"\s*:\s*\[')
 _MARKS = (
-    re.compile(r'"(assessedForVulnerabilities|osFingerprint|rawRiskScore|hostNames|osCertainty)"\s*:'),
-    re.compile(r'/api/3/(assets|vulnerabilities)[/"?]'),
-    re.compile(r'"(assessed_for_vulnerabilities|critical_vulnerabilities|unique_identifiers)"\s*:'),
-    re.compile(r'"checkId"\s*:|"severe_vulnerabilities"\s*:'),
+    regex(r'"(assessedForVulnerabilities|osFingerprint|rawRiskScore|hostNames|osCertainty)"\s*:'),
+    regex(r'/api/3/(assets|vulnerabilities)[/"?]'),
+    regex(r'"(assessed_for_vulnerabilities|critical_vulnerabilities|unique_identifiers)"\s*:'),
+    regex(r'"checkId"\s*:|"severe_vulnerabilities"\s*:'),
 )
 _LISTS = (("new", "open"), ("same", "open"), ("vulnerabilities", "open"), ("remediated", "fixed"))
 _TYPES = {"mobile": "device", "physical": "host", "guest": "host", "hypervisor": "host"}

@@ -12,15 +12,16 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import csvrows, reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _naming, _platforms
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.facts import ExposureKind, Finding, Record, RunSeen, Sighting, Skipped, Word
 
 _COLUMNS = ("Alert ID", "Title", "Severity", "Type", "Source URL")
-_ALERTS = re.compile(r'"Alerts"\s*:\s*\[')
-_EMPTY = re.compile(r'\s*\{\s*"Alerts"\s*:\s*\[\s*\]\s*\}\s*$')
-_DETAILS = re.compile(r'"(Details|FoundDate|TakedownStatus)"\s*:')
-_SHORT = re.compile(r"^(\d{1,2})/(\d{1,2})/(\d{2}|\d{4})(?: (\d{1,2}):(\d{2}))?")
+_ALERTS = regex(r'"Alerts"\s*:\s*\[')
+_EMPTY = regex(r'\s*\{\s*"Alerts"\s*:\s*\[\s*\]\s*\}\s*$')
+_DETAILS = regex(r'"(Details|FoundDate|TakedownStatus)"\s*:')
+_SHORT = regex(r"^(\d{1,2})/(\d{1,2})/(\d{2}|\d{4})(?: (\d{1,2}):(\d{2}))?")
 _CLOSED: dict[str, Word] = {
     "falsepositive": "false_positive",
     "problemwearealreadyawareof": "accepted",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,15 +10,16 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _hosts, _naming, _web_scans
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import ExposureKind, Finding, Record, RunSeen, Skipped, Word
 
-_LIST = re.compile(r'"Vulnerabilities"\s*:\s*\[')
-_TARGET = re.compile(r'"Target"\s*:\s*\{')
-_PRODUCT = re.compile(rb"X-Scanner: *(Acunetix ?360|Netsparker(?: Enterprise| Cloud)?|Invicti(?: Enterprise)?)")
-_OUTDATED = re.compile(r"^Out-of-date Version \((.{1,100})\)$")
+_LIST = regex(r'"Vulnerabilities"\s*:\s*\[')
+_TARGET = regex(r'"Target"\s*:\s*\{')
+_PRODUCT = regex(rb"X-Scanner: *(Acunetix ?360|Netsparker(?: Enterprise| Cloud)?|Invicti(?: Enterprise)?)")
+_OUTDATED = regex(r"^Out-of-date Version \((.{1,100})\)$")
 
 
 class _Part(msgspec.Struct, gc=False):

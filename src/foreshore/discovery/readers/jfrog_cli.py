@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,14 +9,15 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _images, _jfrog, _jfrog_simple, _naming
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import Record, Sighting, Skipped
 
-_SCAN = re.compile(r'"(scan_id|xray_data_url)"\s*:')
-_SCAN_ALSO = re.compile(r'"(component_id|package_type|issue_id|license_key|xray_data_url)"\s*:')
-_SIMPLE = re.compile(r'"(securityViolations|licensesViolations|impactedPackageName|impactedDependencyName)"\s*:')
+_SCAN = regex(r'"(scan_id|xray_data_url)"\s*:')
+_SCAN_ALSO = regex(r'"(component_id|package_type|issue_id|license_key|xray_data_url)"\s*:')
+_SIMPLE = regex(r'"(securityViolations|licensesViolations|impactedPackageName|impactedDependencyName)"\s*:')
 
 
 class _Step(msgspec.Struct, gc=False):

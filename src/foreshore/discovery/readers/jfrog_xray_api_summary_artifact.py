@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,15 +9,16 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _images, _jfrog, _naming
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import Record, Sighting, Skipped
 
-_ARTIFACTS = re.compile(r'"artifacts"\s*:\s*(\[|null)')
-_GENERAL = re.compile(r'"(general|issues|pkg_type|identifier)"\s*:')
-_GENERAL_ALSO = re.compile(r'"(component_id|pkg_type|issue_type|licenses|errors)"\s*:')
-_LAYER = re.compile(r"^sha256__[0-9a-f]+")
+_ARTIFACTS = regex(r'"artifacts"\s*:\s*(\[|null)')
+_GENERAL = regex(r'"(general|issues|pkg_type|identifier)"\s*:')
+_GENERAL_ALSO = regex(r'"(component_id|pkg_type|issue_type|licenses|errors)"\s*:')
+_LAYER = regex(r"^sha256__[0-9a-f]+")
 
 
 class _General(msgspec.Struct, gc=False):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,14 +9,15 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _images, _jfrog, _naming
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import Record, Skipped
 
-_TOTAL = re.compile(r'"total_rows"\s*:')
-_ROWS = re.compile(r'"rows"\s*:')
-_ROW = re.compile(r'"(vulnerable_component|impacted_artifact)"\s*:')
+_TOTAL = regex(r'"total_rows"\s*:')
+_ROWS = regex(r'"rows"\s*:')
+_ROW = regex(r'"(vulnerable_component|impacted_artifact)"\s*:')
 
 
 class _Row(msgspec.Struct, gc=False):

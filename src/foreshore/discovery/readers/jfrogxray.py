@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,14 +9,15 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _images, _jfrog, _naming
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import Record, Skipped
 
-_DATA = re.compile(r'"data"\s*:\s*(\[|null)')
-_ROW = re.compile(r'"(source_comp_id|component_versions)"\s*:')
-_EMPTY = re.compile(r'^\s*\{\s*"total_count"\s*:\s*0\s*,\s*"data"\s*:\s*(null|\[\s*\])\s*\}\s*$')
+_DATA = regex(r'"data"\s*:\s*(\[|null)')
+_ROW = regex(r'"(source_comp_id|component_versions)"\s*:')
+_EMPTY = regex(r'^\s*\{\s*"total_count"\s*:\s*0\s*,\s*"data"\s*:\s*(null|\[\s*\])\s*\}\s*$')
 
 
 class _Details(msgspec.Struct, gc=False):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,14 +10,15 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _iac_rows, _naming
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Skipped
 
-_COUNTS = re.compile(r'"(queries_total|queries_failed_to_execute|kics_version)"\s*:')
-_QUERY = re.compile(r'"query_id"\s*:')
-_PLACES = re.compile(r'"(similarity_id|search_key|files)"\s*:')
+_COUNTS = regex(r'"(queries_total|queries_failed_to_execute|kics_version)"\s*:')
+_QUERY = regex(r'"query_id"\s*:')
+_PLACES = regex(r'"(similarity_id|search_key|files)"\s*:')
 
 
 class _File(msgspec.Struct, gc=False):

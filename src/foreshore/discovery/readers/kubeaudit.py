@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +10,12 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _cloud_rows, _decoding, _hosts, _kube_rows, _naming
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Skipped
 
-_SIGN = re.compile(r'"AuditResultName"\s*:')
+_SIGN = regex(r'"AuditResultName"\s*:')
 _ROW: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
 # Fields that name the object or belong to the log line; all others tell which part of the object is meant.
 _COMMON = frozenset(

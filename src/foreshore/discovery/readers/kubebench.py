@@ -6,7 +6,6 @@ another node is gone.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,13 +14,14 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _kube_rows, _naming
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Skipped
 
-_SIGNS = (re.compile(r'"(test_number|total_pass)"\s*:'), re.compile(r'"(tests|Controls|Totals)"\s*:'))
-_EMPTY = re.compile(r'"Controls"\s*:\s*(null|\[\s*\])')
+_SIGNS = (regex(r'"(test_number|total_pass)"\s*:'), regex(r'"(tests|Controls|Totals)"\s*:'))
+_EMPTY = regex(r'"Controls"\s*:\s*(null|\[\s*\])')
 
 
 class _Result(msgspec.Struct, gc=False):

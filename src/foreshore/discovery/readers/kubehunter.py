@@ -10,17 +10,18 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _cloud_rows, _decoding, _naming
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, PortSeen, Record, RunSeen, Sighting, Skipped
 
-_LISTS = tuple(re.compile(rf'"{name}"\s*:') for name in ("nodes", "services", "vulnerabilities"))
-_FIELD = re.compile(r'"(vid|avd_reference|hunter|location|hunter_statistics|kburl)"\s*:')
-_POD = re.compile(r"^Local to Pod(?: \(([^)]{1,253})\))?", re.IGNORECASE)
+_LISTS = tuple(regex(rf'"{name}"\s*:') for name in ("nodes", "services", "vulnerabilities"))
+_FIELD = regex(r'"(vid|avd_reference|hunter|location|hunter_statistics|kburl)"\s*:')
+_POD = regex(r"^Local to Pod(?: \(([^)]{1,253})\))?", re.IGNORECASE)
 # What these found is itself a credential.
 _CREDENTIALS = frozenset({"KHV050"})
-_LOOKS_SECRET = re.compile(r"eyJ[\w-]{10}|-----BEGIN|password|token\b", re.IGNORECASE)
+_LOOKS_SECRET = regex(r"eyJ[\w-]{10}|-----BEGIN|password|token\b", re.IGNORECASE)
 
 
 class _Row(msgspec.Struct, gc=False):

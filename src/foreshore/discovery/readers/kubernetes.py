@@ -7,8 +7,11 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import msgspec
+
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _kubernetes_objects as objects
 from foreshore.discovery.readers import _kubernetes_workloads as workloads
 from foreshore.discovery.readers import _naming
@@ -17,19 +20,24 @@ from foreshore.discovery.readers._kubernetes_network import Network
 from foreshore.discovery.readers._kubernetes_objects import Object, identity, mapping, mappings
 from foreshore.discovery.readers._kubernetes_rights import CLUSTER, Rights, scope_of
 from foreshore.discovery.readers._kubernetes_workloads import Workload
-from foreshore.facts import Covered, Finding, Record, Relation, RunSeen, Sighting, Skipped
+from foreshore.facts import Covered, Finding, Listed, Record, Relation, RunSeen, Sighting, Skipped
 
-_IN_JSON = (re.compile(r'"apiVersion"\s*:\s*"'), re.compile(r'"kind"\s*:\s*"[A-Z]'))
+_IN_JSON = (regex(r'"apiVersion"\s*:\s*"'), regex(r'"kind"\s*:\s*"[A-Z]'))
 _IN_YAML = (
-    re.compile(r"^[ -]{0,12}['\"]?apiVersion['\"]?[ ]{0,4}:[ ]{0,4}\S", re.MULTILINE),
-    re.compile(r"^[ -]{0,12}['\"]?kind['\"]?[ ]{0,4}:[ ]{0,4}['\"]?[A-Z]", re.MULTILINE),
+    regex(r"^[ -]{0,12}['\"]?apiVersion['\"]?[ ]{0,4}:[ ]{0,4}\S", re.MULTILINE),
+    regex(r"^[ -]{0,12}['\"]?kind['\"]?[ ]{0,4}:[ ]{0,4}['\"]?[A-Z]", re.MULTILINE),
 )
 _READ = frozenset(
     {"Node", "Namespace", "ServiceAccount", "Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding", "Service",
      "Ingress", "NetworkPolicy"}
 )  # fmt: skip
+_LISTS = {
+    "nodes": "Node", "namespaces": "Namespace", "serviceaccounts": "ServiceAccount", "pods": "Pod",
+    "deployments": "Deployment", "statefulsets": "StatefulSet", "daemonsets": "DaemonSet",
+    "replicasets": "ReplicaSet", "jobs": "Job", "cronjobs": "CronJob",
+}  # fmt: skip
 _CLOUDS = (("eks.amazonaws.com/role-arn", "arn"), ("iam.gke.io/gcp-service-account", "google"))
-_INSTANCE = re.compile(r"^aws:///[\w-]+/(i-[0-9a-f]+)$")
+_INSTANCE = regex(r"^aws:///[\w-]+/(i-[0-9a-f]+)$")
 _EVERYBODY = ("system:authenticated", "system:serviceaccounts")
 
 
@@ -37,7 +45,7 @@ _EVERYBODY = ("system:authenticated", "system:serviceaccounts")
 class Kubernetes:
     """Reads objects of Kubernetes: what runs, who may do what, what may reach what, and dangerous settings."""
 
-    version: int = 1
+    version: int = 2
     priority: int = -10  # reports that are themselves objects of Kubernetes have readers of their own
 
     def sniff(self, head: bytes) -> bool:
@@ -61,8 +69,45 @@ class Kubernetes:
             zone_assumed=assumed,
             settings=(("objects", str(len(found))),),
         )
-        yield from _Reading(found, skipped).records()
+        keys: list[str] = []
+        cluster = objects.cluster_of(report, found)
+        for record in _Reading(found, skipped).records():
+            if isinstance(record, Sighting):
+                keys.append(record.key)
+                yield _within(cluster, record)
+            else:
+                yield record
+        yield from _listed(objects.answered(report, cluster), keys)
         yield from dict.fromkeys(skipped)
+
+
+def _within(cluster: str, one: Sighting) -> Sighting:
+    """The sighting with the cluster in the name by which reports find each other; as it is where that is not known."""
+    names = {value for kind, value in one.identifiers if kind == "artifact" and value.startswith(objects.NOWHERE)}
+    if not cluster or not names:
+        return one
+    return msgspec.structs.replace(
+        one,
+        identifiers=tuple(
+            (kind, f"kubernetes://{cluster}/{value.removeprefix(objects.NOWHERE)}" if value in names else value)
+            for kind, value in one.identifiers
+        ),
+        attributes=(("cluster", cluster), *one.attributes),
+    )
+
+
+def _listed(answered: list[tuple[str, str, str]], keys: list[str]) -> Iterator[Listed]:
+    """What a collection lists whole: all of a kind in the cluster, or in a namespace where only some were asked for."""
+    places = [key.removeprefix(objects.NOWHERE).split("/") for key in keys]
+    for server, call, namespace in answered:
+        if kind := _LISTS.get(call):
+            inside = [
+                key
+                for key, parts in zip(keys, places, strict=True)
+                if len(parts) > 1 and parts[-2] == kind and namespace in ("", parts[0])
+            ]
+            where = f"{server}:{namespace}" if namespace else server
+            yield Listed(extent=f"kubernetes:{where}:{kind}", assets=tuple(dict.fromkeys(inside)))
 
 
 class _Reading:

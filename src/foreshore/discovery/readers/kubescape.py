@@ -12,14 +12,15 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _cloud_rows, _decoding, _iac_rows, _kube_rows, _naming
 from foreshore.discovery.readers._cloud_rows import mapping, objects
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Severity, Sighting, Skipped, Word
 
-_SECOND = re.compile(r'"(summaryDetails|controlID)"\s*:')
-_ALSO = re.compile(r'"(generationTime|customerGUID|reportGUID|resourceID|ResourceCounters|clusterAPIServerInfo)"\s*:')
-_FIRST = re.compile(r'"controlReports"\s*:')
+_SECOND = regex(r'"(summaryDetails|controlID)"\s*:')
+_ALSO = regex(r'"(generationTime|customerGUID|reportGUID|resourceID|ResourceCounters|clusterAPIServerInfo)"\s*:')
+_FIRST = regex(r'"controlReports"\s*:')
 
 
 class _Document(msgspec.Struct, gc=False):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,6 +10,7 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports, xmlstream
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding
 from foreshore.discovery.readers import _hosts as hosts
 from foreshore.discovery.readers import _naming as naming
@@ -20,14 +20,14 @@ from foreshore.errors import BadReport
 
 _STATES: dict[str, State] = {"open": "open", "closed": "closed", "filtered": "filtered"}
 _PROTOCOLS = frozenset(("tcp", "udp", "sctp"))
-_BEGINNING = re.compile(r"#(?:masscan\b| Masscan \S{1,20} scan initiated )")
-_NOTHING = re.compile(r"\[\s*\{finished: 1\}\s*\]\s*$")  # how versions before 1.3 write that nothing answered
-_LISTED = re.compile(r"^(open|closed|filtered|banner)\s+(\w+)\s+(\d+)\s+(\S+)\s+(\d+)(?:\s+(\S+)\s?(.*))?$")
-_HOST = re.compile(r"^(?:Timestamp: (\d+)\s+)?Host: (\S+) \([^)]*\)\s+(.*)$")
-_PORTS = re.compile(r"Ports: (\d+)/(\w+)/(\w+)/")
-_BANNER = re.compile(r"Port: (\d+)\s+Service: (\S+)\s+Banner: ?(.*)$")
+_BEGINNING = regex(r"#(?:masscan\b| Masscan \S{1,20} scan initiated )")
+_NOTHING = regex(r"\[\s*\{finished: 1\}\s*\]\s*$")  # how versions before 1.3 write that nothing answered
+_LISTED = regex(r"^(open|closed|filtered|banner)\s+(\w+)\s+(\d+)\s+(\S+)\s+(\d+)(?:\s+(\S+)\s?(.*))?$")
+_HOST = regex(r"^(?:Timestamp: (\d+)\s+)?Host: (\S+) \([^)]*\)\s+(.*)$")
+_PORTS = regex(r"Ports: (\d+)/(\w+)/(\w+)/")
+_BANNER = regex(r"Port: (\d+)\s+Service: (\S+)\s+Banner: ?(.*)$")
 # Versions before 1.3 end with this, and a comma before it, which is no JSON.
-_FINISHED = re.compile(r"(?:,\s*)?(?:\{\s*\"?finished\"?\s*:\s*\"?1\"?\s*\}\s*)?\]?\s*$")
+_FINISHED = regex(r"(?:,\s*)?(?:\{\s*\"?finished\"?\s*:\s*\"?1\"?\s*\}\s*)?\]?\s*$")
 
 
 class _Service(msgspec.Struct, gc=False):

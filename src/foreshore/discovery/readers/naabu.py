@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +11,7 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import csvrows
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding
 from foreshore.discovery.readers import _hosts as hosts
 from foreshore.discovery.readers import _naming as naming
@@ -28,7 +28,7 @@ _KEYS = frozenset(
     )
 )  # fmt: skip
 _COLUMNS = ("host", "ip", "port")
-_TIME = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? [+-]\d{4}) [A-Z]{1,5}")  # as Go writes a time
+_TIME = regex(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? [+-]\d{4}) [A-Z]{1,5}")  # as Go writes a time
 
 
 class _Port(msgspec.Struct, gc=False):

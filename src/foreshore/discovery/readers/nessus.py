@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import hashlib
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +12,7 @@ from lxml import etree
 
 from foreshore import facts
 from foreshore.discovery import xmlstream
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding
 from foreshore.discovery.readers import _hosts as hosts
 from foreshore.discovery.readers import _naming as naming
@@ -23,8 +23,8 @@ SCAN_INFORMATION = "19506"
 # Plugins that list open ports: from outside, and from within the machine (netstat, SNMP).
 OUTSIDE = frozenset({"11219", "10335", "34277"})
 TLS = frozenset({"10863", "56984", "21643", "62563"})
-_TIME = re.compile(rb'<tag name="HOST_END(_TIMESTAMP)?">([^<]{1,64})</tag>')
-_INFORMATION = re.compile(rb"Information about this scan :([^<]{1,4000})<")
+_TIME = regex(rb'<tag name="HOST_END(_TIMESTAMP)?">([^<]{1,64})</tag>')
+_INFORMATION = regex(rb"Information about this scan :([^<]{1,4000})<")
 _SETTINGS = {
     "Nessus version": "version",
     "Plugin feed version": "feed",
@@ -48,7 +48,7 @@ class Nessus:
     holds more than informational items. Times come from the epoch stamps where they are written.
     """
 
-    version: int = 1
+    version: int = 2
 
     def sniff(self, head: bytes) -> bool:
         """Is the root element NessusClientData_v2?"""

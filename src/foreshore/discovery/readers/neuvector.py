@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -11,13 +10,14 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _images, _naming
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import Covered, ExposureKind, Finding, Record, Severity, Sighting, Skipped
 
-_REPORT = re.compile(r'"report"\s*:\s*\{')
-_MARKS = re.compile(r'"(cvedb_version|cvedb_create_time|feed_rating|in_base_image|setid_perms|base_os)"\s*:')
+_REPORT = regex(r'"report"\s*:\s*\{')
+_MARKS = regex(r'"(cvedb_version|cvedb_create_time|feed_rating|in_base_image|setid_perms|base_os)"\s*:')
 _LEVELS: dict[str, tuple[Severity, ExposureKind]] = {
     "error": ("high", "misconfiguration"),
     "high": ("high", "misconfiguration"),

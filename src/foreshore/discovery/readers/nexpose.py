@@ -12,16 +12,17 @@ from lxml import etree
 
 from foreshore import facts
 from foreshore.discovery import xmlstream
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _host_scans as scans
 from foreshore.discovery.readers import _host_scans_simple as simple
 from foreshore.discovery.readers import _hosts as hosts
 from foreshore.discovery.readers import _naming as naming
 from foreshore.facts import Finding, PortSeen, Record, RunSeen, Sighting, Skipped
 
-_TIME = re.compile(r"^(\d{8})T(\d{6})(\d{3})?$")
+_TIME = regex(r"^(\d{8})T(\d{6})(\d{3})?$")
 _BREAKS = frozenset({"Paragraph", "ListItem", "UnorderedList", "OrderedList", "ContainerBlockElement", "TableRow"})
 _PROOFS: dict[str, facts.Proof] = {"exploited": "probe", "version": "version", "potential": "banner"}
-_END = re.compile(r"\bobsolete\b|\bend[ -]of[ -]life\b|\bunsupported\b", re.IGNORECASE)
+_END = regex(r"\bobsolete\b|\bend[ -]of[ -]life\b|\bunsupported\b", re.IGNORECASE)
 _STATES = ("open", "closed", "filtered")
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _naming, _web_scans
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
@@ -21,21 +22,21 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 _NAMES = ('"host"', '"port"', '"banner"')
-_LIST = re.compile(r'"vulnerabilities"\s*:\s*\[\s*(?:\]|\{\s*"(?:id|OSVDB|method|references|url|msg)")')
-_CSV = re.compile(r'^"?Nikto - v([\w.]{1,20})')
+_LIST = regex(r'"vulnerabilities"\s*:\s*\[\s*(?:\]|\{\s*"(?:id|OSVDB|method|references|url|msg)")')
+_CSV = regex(r'^"?Nikto - v([\w.]{1,20})')
 _COLUMNS = 7  # host, address, port, reference, method, path, message
-_OSVDB = re.compile(r"^OSVDB-(\d{1,9})$")
+_OSVDB = regex(r"^OSVDB-(\d{1,9})$")
 # Internal checks that state what there is, not what is wrong: headers that are not usual, methods,
 # robots.txt, changed banners, certificates' names, icons that tell the product.
 _STATEMENTS = frozenset({"999986", "999990", "999996", "999962", "999100", "999992", "999967", "500008"})
-_SECURE = re.compile(r"\b(?:uses? (?:SSL|TLS)|wildcard certificate|SSL certificate)\b")
+_SECURE = regex(r"\b(?:uses? (?:SSL|TLS)|wildcard certificate|SSL certificate)\b")
 _ABOUT = (
-    re.compile(r"\bheader '([\w-]{1,100})'", re.IGNORECASE),
-    re.compile(r"^Retrieved ([\w-]{1,100}) header", re.IGNORECASE),
-    re.compile(r"\bCookie (\S{1,200}) created without", re.IGNORECASE),
-    re.compile(r"\bmissing: ([\w-]{1,100})", re.IGNORECASE),
+    regex(r"\bheader '([\w-]{1,100})'", re.IGNORECASE),
+    regex(r"^Retrieved ([\w-]{1,100}) header", re.IGNORECASE),
+    regex(r"\bCookie (\S{1,200}) created without", re.IGNORECASE),
+    regex(r"\bmissing: ([\w-]{1,100})", re.IGNORECASE),
 )
-_VARIABLE = re.compile(r"""["'(]|: |\d""")
+_VARIABLE = regex(r"""["'(]|: |\d""")
 
 
 class _Item(msgspec.Struct, gc=False):

@@ -12,6 +12,7 @@ from lxml import etree
 
 from foreshore import facts
 from foreshore.discovery import xmlstream
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _hosts as hosts
 from foreshore.discovery.readers import _naming as naming
 from foreshore.discovery.reports import decode_head
@@ -26,9 +27,9 @@ _STATES: dict[str, State] = {
     "open|filtered": "filtered",
     "closed|filtered": "filtered",
 }
-_VULNERS = re.compile(r"^\s*((?:CVE-\d{4}-\d{4,19}))\s+(\d{1,2}(?:\.\d)?)\b", re.MULTILINE)
-_STATE = re.compile(r"^\s*State: ((?:LIKELY )?VULNERABLE(?: \([^)\r\n]*\))?)", re.MULTILINE)
-_TITLE = re.compile(r"VULNERABLE:\s*\n\s*([^\r\n]{1,300})")
+_VULNERS = regex(r"^\s*((?:CVE-\d{4}-\d{4,19}))\s+(\d{1,2}(?:\.\d)?)\b", re.MULTILINE)
+_STATE = regex(r"^\s*State: ((?:LIKELY )?VULNERABLE(?: \([^)\r\n]*\))?)", re.MULTILINE)
+_TITLE = regex(r"VULNERABLE:\s*\n\s*([^\r\n]{1,300})")
 
 
 @dataclass(frozen=True)

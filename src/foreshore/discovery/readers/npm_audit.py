@@ -11,16 +11,17 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _naming, _packages, _packages_yarn
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.discovery.readers._host_scans import by_file
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Skipped, Word
 
-_TABLE = re.compile(r'"advisories"\s*:\s*\{')
-_MARKERS = re.compile(r'"(actions|muted|module_name|vulnerable_versions|totalDependencies|devDependencies)"\s*:')
-_LINE = re.compile(r'^\{\s*"type"\s*:\s*"(auditAdvisory|auditAction|auditSummary)"')
-_ERROR = re.compile(r'^\{\s*("message"\s*:\s*"[^"]{0,2000}"\s*,\s*)?"error"\s*:\s*\{\s*"(code|summary)"\s*:')
+_TABLE = regex(r'"advisories"\s*:\s*\{')
+_MARKERS = regex(r'"(actions|muted|module_name|vulnerable_versions|totalDependencies|devDependencies)"\s*:')
+_LINE = regex(r'^\{\s*"type"\s*:\s*"(auditAdvisory|auditAction|auditSummary)"')
+_ERROR = regex(r'^\{\s*("message"\s*:\s*"[^"]{0,2000}"\s*,\s*)?"error"\s*:\s*\{\s*"(code|summary)"\s*:')
 
 
 class _Seen(msgspec.Struct, gc=False):

@@ -3,7 +3,6 @@
 # ruff: noqa: N815 - fields of the structures are named as the format names them
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,13 +10,14 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _naming, _packages
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.discovery.readers._host_scans import by_file
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Skipped
 
-_VERSION = re.compile(r'"auditReportVersion"\s*:')
+_VERSION = regex(r'"auditReportVersion"\s*:')
 
 
 class _Cvss(msgspec.Struct, gc=False):

@@ -11,12 +11,13 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _naming
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.facts import ExposureKind, Finding, PortSeen, Proof, Record, RunSeen, Sighting, Skipped
 
-_MARKERS = re.compile(r'"(template-id|templateID|template-path|template-url)"\s*:')
-_ALSO = re.compile(r'"(matched-at|matched|matcher-status|matcher-name|host|info)"\s*:')
+_MARKERS = regex(r'"(template-id|templateID|template-path|template-url)"\s*:')
+_ALSO = regex(r'"(matched-at|matched|matcher-status|matcher-name|host|info)"\s*:')
 # Templates that only recognise a product, a page or a version: the match proves no weakness.
 _RECOGNISES = frozenset({"tech", "detect", "detection", "discovery", "favicon", "waf", "fingerprint", "version"})
 _CONFIGURES = frozenset({"misconfig", "misconfiguration", "exposure", "exposed", "headers", "ssl", "tls", "config"})

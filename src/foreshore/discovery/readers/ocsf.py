@@ -6,7 +6,6 @@ collectors give them. Prowler's own events are left to its own reader.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,13 +14,14 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _cloud_rows, _decoding, _hosts, _naming, _ocsf_assets, _ocsf_rows
 from foreshore.discovery.readers._cloud_rows import mapping
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Skipped
 
-_CLASS = re.compile(r'"class_uid"\s*:\s*"?\d{3,9}')
-_ALSO = re.compile(r'"(metadata|category_uid|type_uid|severity_id|activity_id)"\s*:')
+_CLASS = regex(r'"class_uid"\s*:\s*"?\d{3,9}')
+_ALSO = regex(r'"(metadata|category_uid|type_uid|severity_id|activity_id)"\s*:')
 _WITHIN = ("events", "Events", "findings", "Findings", "records", "Records", "detail")
 _RAW: msgspec.json.Decoder[msgspec.Raw] = msgspec.json.Decoder(msgspec.Raw)
 _PARTS: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,14 +11,15 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _naming
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.discovery.readers._directory import Ties, identifiers, key_of
 from foreshore.errors import BadReport
 from foreshore.facts import AssetKind, Record, Relation, RunSeen, Sighting, Skipped
 
-_GRAPH = re.compile(r'"graph"\s*:\s*\{\s*"(?:nodes|edges)"\s*:\s*\[')
-_SID = re.compile(r"^(?:[A-Z0-9_.-]{1,255}-)?S-1-\d")
+_GRAPH = regex(r'"graph"\s*:\s*\{\s*"(?:nodes|edges)"\s*:\s*\[')
+_SID = regex(r"^(?:[A-Z0-9_.-]{1,255}-)?S-1-\d")
 _WORDS: tuple[tuple[str, AssetKind], ...] = (
     ("repo", "repository"), ("workflow", "repository"), ("branch", "repository"),
     ("user", "identity"), ("group", "identity"), ("person", "identity"), ("account", "identity"), ("role", "identity"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +10,14 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _naming, _vex
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.discovery.readers._vex import Software
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Sighting, Skipped
 
-_CONTEXT = re.compile(r'"@context"\s*:\s*(?:\[\s*)?"https?://openvex\.dev/ns')
+_CONTEXT = regex(r'"@context"\s*:\s*(?:\[\s*)?"https?://openvex\.dev/ns')
 
 
 class _Statement(msgspec.Struct, gc=False):

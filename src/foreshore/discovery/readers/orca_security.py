@@ -12,13 +12,14 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import csvrows, reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _cloud_rows, _decoding, _hosts, _images, _naming
 from foreshore.errors import BadReport
 from foreshore.facts import AssetKind, ExposureKind, Finding, Record, RunSeen, Severity, Sighting, Skipped, Word
 
 _COLUMNS = ("OrcaScore", "Title")
-_SCORE = re.compile(r'"(OrcaScore|orca_score|orcaScore)"\s*:')
-_ALSO = re.compile(r'"(Title|title|CloudAccount|alert_id|asset_unique_id|RiskLevel)"\s*:')
+_SCORE = regex(r'"(OrcaScore|orca_score|orcaScore)"\s*:')
+_ALSO = regex(r'"(Title|title|CloudAccount|alert_id|asset_unique_id|RiskLevel)"\s*:')
 _ANY: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 # Names of the same thing in the exports and in the interface; the first that says something wins.

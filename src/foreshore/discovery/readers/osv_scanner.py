@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _naming, _packages, _packages_osv
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.discovery.readers._host_scans import by_file
@@ -18,11 +18,11 @@ from foreshore.discovery.readers._packages_osv import Osv
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Sighting, Skipped
 
-_RESULTS = re.compile(r'"results"\s*:\s*\[')
-_EMPTY = re.compile(r'"results"\s*:\s*(\[\s*\]|null)')
-_SOURCE = re.compile(r'"source"\s*:\s*\{\s*"(path|type)"\s*:')
-_PACKAGES = re.compile(r'"packages"\s*:\s*\[')
-_CONFIG = re.compile(r'"(experimental_config|experimental_generic_findings|image_metadata)"\s*:')
+_RESULTS = regex(r'"results"\s*:\s*\[')
+_EMPTY = regex(r'"results"\s*:\s*(\[\s*\]|null)')
+_SOURCE = regex(r'"source"\s*:\s*\{\s*"(path|type)"\s*:')
+_PACKAGES = regex(r'"packages"\s*:\s*\[')
+_CONFIG = regex(r'"(experimental_config|experimental_generic_findings|image_metadata)"\s*:')
 
 
 class _Source(msgspec.Struct, gc=False):

@@ -11,21 +11,22 @@ from lxml import etree
 
 from foreshore import facts
 from foreshore.discovery import xmlstream
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _hosts as hosts
 from foreshore.discovery.readers import _naming as naming
 from foreshore.discovery.reports import decode_head
 from foreshore.facts import Finding, PortSeen, Record, RunSeen, Sighting, Skipped
 
 _MARKS = ("<reportinfo", "<detaillist", "<hostlist", "XMLReport.dtd")
-_ZONE = re.compile(r"GMT ?([+-])(\d{1,2}):?(\d{2})?", re.IGNORECASE)
-_VERSIONS = re.compile(
+_ZONE = regex(r"GMT ?([+-])(\d{1,2}):?(\d{2})?", re.IGNORECASE)
+_VERSIONS = regex(
     r"detected version of [^\n]{1,200}?,\s{1,4}(\d[\w.:~+-]{0,60}),? is (less than or equal to|less than)\s{1,4}"
     r"(\d[\w.:~+-]{0,60})"
 )
 # Levels where no score says more: information, low, medium, high, and critical of later versions.
 _RISKS: dict[str, facts.Severity] = {"0": "info", "1": "low", "2": "medium", "3": "high", "4": "high", "5": "critical"}
 _NONE = frozenset({"", "0", "false", "no"})
-_END = re.compile(r"\bend[ -]of[ -]life\b|\bunsupported\b|\bobsolete\b", re.IGNORECASE)
+_END = regex(r"\bend[ -]of[ -]life\b|\bunsupported\b|\bobsolete\b", re.IGNORECASE)
 _TLS = frozenset({"https", "ssl", "imaps", "pop3s", "ldaps", "smtps"})
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from foreshore import facts
 from foreshore.discovery import csvrows
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _host_scans as scans
 from foreshore.discovery.readers import _hosts as hosts
 from foreshore.discovery.readers import _naming as naming
@@ -16,7 +16,7 @@ from foreshore.facts import Finding, Record, RunSeen, Sighting, Skipped
 
 _COLUMNS = ("threatName", "actionId", "actionName", "threatSeverity")
 _TIMES = ("attackendedtimeutc", "attackstartedtimeutc")
-_SLASHED = re.compile(r"^(\d{1,2})/(\d{1,2})/\d{4}\b")
+_SLASHED = regex(r"^(\d{1,2})/(\d{1,2})/\d{4}\b")
 _STOPPED = frozenset({"blocked", "prevented", "unachieved"})
 _PASSED = frozenset({"not blocked", "unblocked", "not prevented", "achieved", "notblocked"})
 _TAGS = {

@@ -10,6 +10,7 @@ from lxml import etree
 
 from foreshore import facts
 from foreshore.discovery import xmlstream
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _hosts as hosts
 from foreshore.discovery.readers import _naming as naming
 from foreshore.errors import BadReport
@@ -20,10 +21,10 @@ _DETAILS = (
     "DomainSid", "DomainFunctionalLevel", "ForestFunctionalLevel", "NumberOfDC", "GlobalScore",
 )  # fmt: skip
 _ATTRIBUTES = _DETAILS[5:7] + _DETAILS[8:]
-_SID = re.compile(r"^S-1-5-21(-\d{1,10}){3}$")
-_OLD_SYSTEM = re.compile(r"^S-(OS|DC)-(?!SubnetMissing|Inactive|NotUpdated)", re.IGNORECASE)
+_SID = regex(r"^S-1-5-21(-\d{1,10}){3}$")
+_OLD_SYSTEM = regex(r"^S-(OS|DC)-(?!SubnetMissing|Inactive|NotUpdated)", re.IGNORECASE)
 # Rules whose details hold what they found: passwords in policies and in descriptions.
-_SECRET = re.compile(r"PwdGPO|Password|Unattend|LAPS", re.IGNORECASE)
+_SECRET = regex(r"PwdGPO|Password|Unattend|LAPS", re.IGNORECASE)
 _CATEGORIES = {"privilegedaccounts": "identity"}
 # Points of a rule that matched, as the report's own bands of a score of 100 divide them.
 _BANDS: tuple[tuple[int, facts.Severity], ...] = ((50, "critical"), (30, "high"), (10, "medium"), (1, "low"))

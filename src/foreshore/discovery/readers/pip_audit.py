@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _naming, _packages
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.discovery.readers._host_scans import by_file
@@ -17,11 +17,11 @@ from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Skipped
 
 _PACKAGE = r'\{\s*"name"\s*:\s*"[^"]{0,300}"\s*,\s*("version"\s*:\s*"[^"]{0,300}"\s*,\s*"vulns"\s*:|"skip_reason"\s*:)'
-_LIST = re.compile(r"^\[\s*" + _PACKAGE)
-_DOCUMENT = re.compile(r'"dependencies"\s*:\s*\[\s*' + _PACKAGE)
-_EMPTY = re.compile(r'^\{\s*"dependencies"\s*:\s*\[\s*\]\s*(\}|,\s*"fixes"\s*:)')
+_LIST = regex(r"^\[\s*" + _PACKAGE)
+_DOCUMENT = regex(r'"dependencies"\s*:\s*\[\s*' + _PACKAGE)
+_EMPTY = regex(r'^\{\s*"dependencies"\s*:\s*\[\s*\]\s*(\}|,\s*"fixes"\s*:)')
 # Keys may stand in any order where somebody sorted them
-_SORTED = re.compile(r'"vulns"\s*:\s*\[\s*(\]|\{\s*"(aliases|description|fix_versions|id)"\s*:)')
+_SORTED = regex(r'"vulns"\s*:\s*\[\s*(\]|\{\s*"(aliases|description|fix_versions|id)"\s*:)')
 
 
 class _Vulnerability(msgspec.Struct, gc=False):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,14 +10,15 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _cloud_rows, _decoding, _kube_rows, _naming
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Severity, Skipped
 
-_SIGN = re.compile(r'"popeye"\s*:')
-_PARTS = re.compile(r'"(sanitizers|sections|score|grade)"\s*:')
-_CODE = re.compile(r"\[(POP-\d+)\]\s*")
+_SIGN = regex(r'"popeye"\s*:')
+_PARTS = regex(r'"(sanitizers|sections|score|grade)"\s*:')
+_CODE = regex(r"\[(POP-\d+)\]\s*")
 _LEVELS: dict[int, Severity] = {1: "info", 2: "low", 3: "high"}
 
 

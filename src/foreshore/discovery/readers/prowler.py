@@ -11,6 +11,7 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import csvrows, reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _naming, _prowler_rows
 from foreshore.discovery.readers._exposed_checks import says_public
 from foreshore.discovery.readers._prowler_rows import Row
@@ -22,8 +23,8 @@ _COLUMNS = (
     ("CHECK_RESULT", "TITLE_ID", "ACCOUNT_NUM"),
 )
 _JSON = (('"Control ID"', '"Status"'), ('"CheckID"', '"StatusExtended"'))
-_OCSF = re.compile(r'"(event_code|finding_info)"\s*:')
-_PROWLER = re.compile(r'"(name|vendor_name|uid|product_uid)"\s*:\s*"prowler"', re.IGNORECASE)
+_OCSF = regex(r'"(event_code|finding_info)"\s*:')
+_PROWLER = regex(r'"(name|vendor_name|uid|product_uid)"\s*:\s*"prowler"', re.IGNORECASE)
 
 
 @dataclass(frozen=True)

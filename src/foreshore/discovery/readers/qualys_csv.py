@@ -27,7 +27,7 @@ _TIMES = ("last detected", "last scan")
 class QualysCSV:
     """Reads one finding a row. A CSV does not say what it left out: nothing counts as covered."""
 
-    version: int = 1
+    version: int = 2
 
     def sniff(self, head: bytes) -> bool:
         """Is there a header with IP, QID, Severity and Type?"""

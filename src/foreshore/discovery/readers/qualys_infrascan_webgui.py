@@ -25,7 +25,7 @@ class QualysScan:
     An option profile decides what is looked for and is not in the file: nothing counts as covered.
     """
 
-    version: int = 1
+    version: int = 2
 
     def sniff(self, head: bytes) -> bool:
         """Is the root element SCAN, as Qualys writes it?"""

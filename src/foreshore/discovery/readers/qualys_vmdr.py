@@ -23,7 +23,7 @@ class QualysVMDR:
     disabled or ignored keep that as the source's word.
     """
 
-    version: int = 1
+    version: int = 2
 
     def sniff(self, head: bytes) -> bool:
         """Is there a header with QID, Title, Asset Id and Asset Name?"""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,14 +10,15 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _hosts, _naming, _web_scans
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Skipped
 
-_SEVERITIES = re.compile(r'"Severities"\s*:\s*\{')
-_MARKERS = re.compile(r'"(?:ScanId|ScanPolicy|ScanTimeAsStr|IssueGroups)"\s*:')
-_METHOD = re.compile(r"^([A-Z]{3,10}) ")
+_SEVERITIES = regex(r'"Severities"\s*:\s*\{')
+_MARKERS = regex(r'"(?:ScanId|ScanPolicy|ScanTimeAsStr|IssueGroups)"\s*:')
+_METHOD = regex(r"^([A-Z]{3,10}) ")
 
 
 class _Classification(msgspec.Struct, gc=False):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,16 +10,15 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _hosts, _naming
 from foreshore.discovery.readers import _host_scans as _scans
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Sighting, Skipped
 
-_ERRATUM = re.compile(r'"(errata_id|hosts_applicable_count|hosts_available_count|pulp_id)"\s*:')
+_ERRATUM = regex(r'"(errata_id|hosts_applicable_count|hosts_available_count|pulp_id)"\s*:')
 _PAGE = ('"subtotal"', '"selectable"', '"per_page"', '"results"')
-_NEVRA = re.compile(
-    r"^(.+)-((?:\d+:)?[^-]+-[^-]+?)(?:\.(?:noarch|src|i[3-6]86|x86_64|aarch64|ppc64le|s390x))?(?:\.rpm)?$"
-)
+_NEVRA = regex(r"^(.+)-((?:\d+:)?[^-]+-[^-]+?)(?:\.(?:noarch|src|i[3-6]86|x86_64|aarch64|ppc64le|s390x))?(?:\.rpm)?$")
 _LINK = "https://access.redhat.com/errata/"
 _ROW: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
 

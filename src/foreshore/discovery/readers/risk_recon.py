@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from foreshore import facts
 from foreshore.discovery import csvrows, reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _hosts, _naming, _platforms
 from foreshore.discovery.readers._platforms import Row
 from foreshore.facts import ExposureKind, Finding, Record, RunSeen, Sighting, Skipped
 
 _COLUMNS = ("finding_id", "finding", "severity", "security_domain")
-_CRITERIA = re.compile(r'"security_(criteria|domain)"\s*:')
-_ALSO = re.compile(r'"(finding_type|finding_context|analysis_id|toe_id|asset_value)"\s*:')
+_CRITERIA = regex(r'"security_(criteria|domain)"\s*:')
+_ALSO = regex(r'"(finding_type|finding_context|analysis_id|toe_id|asset_value)"\s*:')
 _PASSED = ("pass", "passed")
 
 

@@ -12,17 +12,18 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _naming, _sarif_rules
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.discovery.readers._sarif_rules import Message, Rule, Rules, Tool
 from foreshore.errors import BadReport
-from foreshore.facts import ExposureKind, Finding, Record, RunSeen, Severity, Sighting, Skipped, Word
+from foreshore.facts import Covered, ExposureKind, Finding, Record, RunSeen, Severity, Sighting, Skipped, Word
 
-_RUNS = re.compile(r'"runs"\s*:\s*\[')
-_MARKERS = re.compile(r'"(driver|ruleId|physicalLocation)"\s*:|sarif', re.IGNORECASE)
+_RUNS = regex(r'"runs"\s*:\s*\[')
+_MARKERS = regex(r'"(driver|ruleId|physicalLocation)"\s*:|sarif', re.IGNORECASE)
 _LEVELS: dict[str, Severity] = {"error": "high", "warning": "medium", "note": "info", "none": "info"}
-_PACKAGE_LINES = re.compile(r"^(Package|Installed Version|Fixed Version): (.*)$", re.MULTILINE)
-_SECRET_TOOLS = re.compile(r"gitleaks|trufflehog|detect-secrets|ggshield|gitguardian|whispers|noseyparker", re.I)
+_PACKAGE_LINES = regex(r"^(Package|Installed Version|Fixed Version): (.*)$", re.MULTILINE)
+_SECRET_TOOLS = regex(r"gitleaks|trufflehog|detect-secrets|ggshield|gitguardian|whispers|noseyparker", re.I)
 _LONGEST_TITLE = 160
 
 
@@ -103,10 +104,12 @@ class _Automation(msgspec.Struct, gc=False):
 class _Invocation(msgspec.Struct, gc=False):
     endTimeUtc: Scalar = None
     startTimeUtc: Scalar = None
+    executionSuccessful: Scalar = None
 
 
 class _ListedArtifact(msgspec.Struct, gc=False):
     location: _Artifact | None = None
+    roles: list[Scalar] | None = None
 
 
 class _Run(msgspec.Struct, gc=False):
@@ -135,7 +138,7 @@ _RESULT: msgspec.json.Decoder[_Result] = msgspec.json.Decoder(_Result)
 class Sarif:
     """Reads SARIF 2.1.0; each result is a finding in the repository, code or image it is about."""
 
-    version: int = 1
+    version: int = 2
 
     def sniff(self, head: bytes) -> bool:
         """Whether `head` begins a SARIF log."""
@@ -263,7 +266,21 @@ class _Reading:
             yield self.finding(result)
         if passed:
             yield Skipped(where, f"{passed} results say that a check passed or does not apply")
+        yield from self.covered()
         yield from skipped
+
+    def covered(self) -> Iterator[Record]:
+        """The files that the run calls targets of the analysis, for its rules: not those of a run that failed."""
+        run = self.run
+        targets = {
+            _naming.text(one.location.uri)
+            for one in run.artifacts or ()
+            if one.location is not None and "analysisTarget" in (one.roles or ())
+        } - {""}
+        ended = run.invocations and all(one.executionSuccessful is True for one in run.invocations)
+        rules = self.rules.names()
+        if targets and ended and rules:
+            yield Covered(asset=self.asset, checks="rules of the run", check_list=rules, paths=tuple(sorted(targets)))
 
     def finding(self, result: _Result) -> Finding:
         rule = self.rule(result)

@@ -11,12 +11,13 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _cloud_rows, _decoding, _naming
 from foreshore.discovery.readers._cloud_rows import Resource, mapping, objects
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Severity, Skipped
 
-_START = re.compile(r"^\s*(?:var\s+)?scoutsuite_results\s*=")
+_START = regex(r"^\s*(?:var\s+)?scoutsuite_results\s*=")
 _LEVELS: dict[str, Severity] = {"danger": "high", "warning": "medium", "good": "info", "success": "info"}
 _MOST_RESOURCES = 2_000_000  # a report that holds more is damaged
 _ANY: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])

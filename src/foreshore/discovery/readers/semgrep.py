@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -10,29 +9,42 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _code_scans, _decoding, _naming, _packages, _semgrep_platform, _semgrep_rules
 from foreshore.discovery.readers._code_scans import Row, inner, text
 from foreshore.errors import BadReport
-from foreshore.facts import Finding, Record, RunSeen, Skipped
+from foreshore.facts import Covered, Finding, Record, RunSeen, Skipped
 
-_RESULTS = re.compile(r'"results"\s*:\s*\[')
-_FRAME = re.compile(r'"(interfile_languages_used|skipped_rules)"\s*:\s*\[|"paths"\s*:\s*\{[^{}]{0,200}"scanned"\s*:')
-_ERRORS = re.compile(r'^\s*\{\s*"errors"\s*:\s*\[\s*\{')
-_ERROR = re.compile(r'"level"\s*:\s*"(?:warn|error|info)"')
-_NOTHING = re.compile(r'^\s*\{\s*"results"\s*:\s*\[\s*\]\s*,\s*"errors"\s*:\s*\[\s*\]\s*[,}]')  # of old versions
-_VULNS = re.compile(r'"vulns"\s*:\s*\[')
-_FINDINGS = re.compile(r'"findings"\s*:\s*\[')
-_VULN = re.compile(r'"(matchedDependency|exposureType|hasMore)"\s*:')
-_FINDING = re.compile(r'"(match_based_id|syntactic_id|relevant_since)"\s*:')
-_RULE = re.compile(r'"check_id"\s*:')
+_RESULTS = regex(r'"results"\s*:\s*\[')
+_FRAME = regex(r'"(interfile_languages_used|skipped_rules)"\s*:\s*\[|"paths"\s*:\s*\{[^{}]{0,200}"scanned"\s*:')
+_ERRORS = regex(r'^\s*\{\s*"errors"\s*:\s*\[\s*\{')
+_ERROR = regex(r'"level"\s*:\s*"(?:warn|error|info)"')
+_NOTHING = regex(r'^\s*\{\s*"results"\s*:\s*\[\s*\]\s*,\s*"errors"\s*:\s*\[\s*\]\s*[,}]')  # of old versions
+_VULNS = regex(r'"vulns"\s*:\s*\[')
+_FINDINGS = regex(r'"findings"\s*:\s*\[')
+_VULN = regex(r'"(matchedDependency|exposureType|hasMore)"\s*:')
+_FINDING = regex(r'"(match_based_id|syntactic_id|relevant_since)"\s*:')
+_RULE = regex(r'"check_id"\s*:')
 _LOGIN = "requires login"
 _ROW: msgspec.json.Decoder[Row] = msgspec.json.Decoder(Row)
+
+
+class _Paths(msgspec.Struct, gc=False):
+    scanned: list[_decoding.Scalar] | None = None
+
+
+class _Time(msgspec.Struct, gc=False):
+    """What `--time` adds: among the times, which rules were run; before version 1.0 each was an object."""
+
+    rules: list[_decoding.Scalar | dict[str, _decoding.Scalar]] | None = None
 
 
 class _Document(msgspec.Struct, gc=False):
     version: _decoding.Scalar = None
     results: list[msgspec.Raw] | None = None
     errors: list[msgspec.Raw] | None = None
+    paths: _Paths | None = None
+    time: _Time | None = None
     vulns: list[msgspec.Raw] | None = None
     findings: list[msgspec.Raw] | None = None
 
@@ -44,7 +56,7 @@ _DECODER: msgspec.json.Decoder[_Document] = msgspec.json.Decoder(_Document)
 class Semgrep:
     """Reads Semgrep's results: code, secrets (place only) and dependencies."""
 
-    version: int = 1
+    version: int = 2
 
     def sniff(self, head: bytes) -> bool:
         """Is `head` the beginning of Semgrep's JSON, or of a list from its platform?"""
@@ -91,12 +103,26 @@ def _scan(document: _Document, skip: Callable[[Skipped], None]) -> Iterator[Reco
     # The report never says whose code it is
     sighting = _code_scans.unnamed("Semgrep")
     yield sighting
+    renamed: dict[str, str] = {}
     for number, row in enumerate(_decoding.each(_ROW, document.results, "results", skip)):
         found = _result(sighting.key, row)
         if found is None:
             skip(Skipped(f"results, {number + 1}. that is readable", "names no rule or no file"))
-        else:
-            yield found
+            continue
+        renamed[text(row, "check_id")] = found.rule
+        yield found
+    yield from _covered(sighting.key, document, renamed)
+
+
+def _covered(asset: str, document: _Document, renamed: dict[str, str]) -> Iterator[Record]:
+    """Which rules looked at which files; only a scan with `--time` says the rules, and one that failed nothing."""
+    listed = (document.time.rules if document.time else None) or []
+    rules = [_naming.text(one.get("id") if isinstance(one, dict) else one) for one in listed]
+    paths = [_naming.text(one) for one in (document.paths.scanned if document.paths else None) or []]
+    known = tuple(sorted({renamed.get(rule, rule) for rule in rules if rule}))
+    scanned = tuple(sorted({_packages.slashed(path) for path in paths if path}))
+    if known and scanned and not document.errors:
+        yield Covered(asset=asset, checks="semgrep: rules", check_list=known, paths=scanned)
 
 
 def _result(asset: str, row: Row) -> Finding | None:

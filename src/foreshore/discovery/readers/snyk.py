@@ -3,7 +3,6 @@
 # ruff: noqa: N815 - fields of the structures are named as the format names them
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,17 +11,18 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _naming, _packages, _snyk_rows
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import Record, RunSeen, Sighting, Skipped
 
-_LISTS = re.compile(r'"(vulnerabilities|issuesData)"\s*:')
-_MARKERS = re.compile(
+_LISTS = regex(r'"(vulnerabilities|issuesData)"\s*:')
+_MARKERS = regex(
     r'"(isUpgradable|isPatchable|upgradePath|dependencyCount|licensesPolicy|ignoreSettings|severityWithCritical)"\s*:'
 )
-_SETTINGS = re.compile(r'"infrastructureAsCodeIssues"\s*:')
-_ERROR = re.compile(r'"ok"\s*:\s*false\s*,[^{}\[\]]{0,500}?"error"\s*:')
+_SETTINGS = regex(r'"infrastructureAsCodeIssues"\s*:')
+_ERROR = regex(r'"ok"\s*:\s*false\s*,[^{}\[\]]{0,500}?"error"\s*:')
 _HINT = "run the test again with `--json-file-output=FILE`, and see that it ends without an error"
 
 

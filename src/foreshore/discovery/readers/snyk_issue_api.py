@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,13 +9,14 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _naming, _packages_values, _snyk_issues
 from foreshore.discovery.readers._snyk_issues import Dependency, Issue, Place, Source
 from foreshore.errors import BadReport
 from foreshore.facts import ExposureKind, Finding, Proof, Record, RunSeen, Sighting, Skipped
 
-_JSONAPI = re.compile(r'"jsonapi"\s*:\s*\{')
-_ISSUES = re.compile(r'"effective_severity_level"\s*:|"data"\s*:\s*\[\s*\]')
+_JSONAPI = regex(r'"jsonapi"\s*:\s*\{')
+_ISSUES = regex(r'"effective_severity_level"\s*:|"data"\s*:\s*\[\s*\]')
 
 _KINDS: dict[str, ExposureKind] = {
     "package_vulnerability": "vulnerability", "license": "observation", "code": "code",

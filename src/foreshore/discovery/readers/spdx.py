@@ -11,14 +11,15 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _naming, _vex
 from foreshore.discovery.readers._csaf import objects
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Skipped
 
-_JSON = re.compile(r'"spdxVersion"\s*:\s*"SPDX-2\.')
-_TAGS = re.compile(r"^SPDXVersion:[ \t]*SPDX-2\.", re.MULTILINE)
-_TAG = re.compile(r"^([A-Za-z][A-Za-z0-9]*):[ \t]*(.*)$", re.DOTALL)
+_JSON = regex(r'"spdxVersion"\s*:\s*"SPDX-2\.')
+_TAGS = regex(r"^SPDXVersion:[ \t]*SPDX-2\.", re.MULTILINE)
+_TAG = regex(r"^([A-Za-z][A-Za-z0-9]*):[ \t]*(.*)$", re.DOTALL)
 _NAMING_TYPES = ("cpe22type", "cpe23type", "swid")
 
 

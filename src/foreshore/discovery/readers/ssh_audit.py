@@ -74,7 +74,7 @@ _PRINT: msgspec.json.Decoder[_Print] = msgspec.json.Decoder(_Print)
 class SshAudit:
     """Reads SSH servers: weak algorithms with what is wrong with each, and CVEs that the banner hints at."""
 
-    version: int = 1
+    version: int = 2
 
     def sniff(self, head: bytes) -> bool:
         """Whether it tells of a banner, of key exchanges and of ciphers of SSH."""
@@ -130,6 +130,9 @@ def _target(target: _Target, number: int, said: Said, skipped: list[facts.Skippe
     for group in _GROUPS:
         rows = _decoding.each(_ALGORITHM, getattr(target, group), f"{where}.{group}", skipped.append)
         yield from (found for row in rows if (found := _algorithm(common, group, row)) is not None)
+    if port and target.kex and isinstance(_first(target.kex), _Algorithm):
+        # It judges every algorithm that the server offers, so that what it does not name is not offered.
+        yield facts.Covered(asset=sighting.key, port=port, protocol="tcp")
     notes = [naming.text(note).strip() for note in target.additional_notes or ()]
     if any(notes):
         yield msgspec.structs.replace(
@@ -139,6 +142,10 @@ def _target(target: _Target, number: int, said: Said, skipped: list[facts.Skippe
             kind="observation",
             evidence="\n".join(note for note in notes if note),
         )
+
+
+def _first(rows: list[msgspec.Raw]) -> _Algorithm | str | None:
+    return next(_decoding.each(_ALGORITHM, rows[:1], "kex", lambda _skipped: None), None)
 
 
 def _place(target: str) -> tuple[str, int]:

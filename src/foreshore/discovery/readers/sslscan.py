@@ -24,7 +24,7 @@ _GOOD = frozenset(("acceptable", "strong"))
 class SslScan:
     """Reads TLS services: old versions, weak suites, Heartbleed, renegotiation, compression and the certificate."""
 
-    version: int = 1
+    version: int = 2
 
     def sniff(self, head: bytes) -> bool:
         """Is it a `document` that calls itself results of SSLScan?"""
@@ -66,6 +66,23 @@ def _server(element: etree._Element, number: int, said: Said) -> Iterator[facts.
     yield from _tls.versions(sighting.key, port, suites)
     for rule, evidence in (*_switches(element), *_certificates(element)):
         yield _tls.finding(sighting.key, port, rule, evidence)
+    yield from _tls.looked(sighting.key, port, "sslscan", _done(element))
+
+
+def _done(element: etree._Element) -> Iterator[str]:
+    """The rules whose checks left their mark: switched-off ones leave none."""
+    if any(True for _ in element.iter("heartbleed")):
+        yield "heartbleed"
+    for tag, rule in (("compression", "compression"), ("fallback", "no-fallback-protection"),
+                      ("renegotiation", "insecure-renegotiation")):  # fmt: skip
+        if any(True for _ in element.iterchildren(tag)):
+            yield rule
+    if any(True for _ in element.iter("certificate")):
+        yield from ("certificate-expired", "certificate-self-signed", "certificate-sha1", "certificate-key")
+    # From version 2 on every version of the protocol is named, on or off; before, only suites that are accepted.
+    for one in element.iterchildren("protocol"):
+        if key := _tls.version_key(f"{one.get('type')}v{one.get('version')}"):
+            yield _tls.rule_of(key)
 
 
 def _suites(element: etree._Element) -> dict[str, list[tuple[str, Severity, str]]]:

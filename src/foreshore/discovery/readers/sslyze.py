@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,15 +9,17 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import xmlstream
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _tls
 from foreshore.discovery.readers import _naming as naming
 from foreshore.discovery.readers import _sslyze_xml as old_xml
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.discovery.readers._scanned_ports import Said
 from foreshore.discovery.readers._sslyze_checks import Checks, suite
+from foreshore.discovery.readers._tls_flaws import FLAWS
 from foreshore.discovery.reports import decode_head
 
-_MARK = re.compile(r'"(sslyze_version|sslyze_url|scan_commands|connectivity_status|commands_results)"\s*:')
+_MARK = regex(r'"(sslyze_version|sslyze_url|scan_commands|connectivity_status|commands_results)"\s*:')
 _ANY = msgspec.Raw()
 
 
@@ -129,7 +130,7 @@ _RESULT: msgspec.json.Decoder[_Result | None] = msgspec.json.Decoder(_Result | N
 class SslYze:
     """Reads TLS services: old versions, weak suites, known flaws, and certificates that are not accepted."""
 
-    version: int = 1
+    version: int = 2
 
     def sniff(self, head: bytes) -> bool:
         """Is it JSON or XML that calls itself a result of SSLyze?"""
@@ -189,7 +190,7 @@ def _server(server: _Server, number: int, said: Said, skipped: list[facts.Skippe
         yield from said.port(facts.PortSeen(asset=sighting.key, port=port, tls=True))
     where = f"server {number}, {sighting.name}"
     skipped.extend(facts.Skipped(f"{where}, {name}", "did not end") for name in server.scan_commands_errors or ())
-    checks = Checks()
+    checks, done = Checks(), tuple[str, ...]()
     for name, raw in results.items():
         try:
             result = _decoding.element(_RESULT, raw)
@@ -200,7 +201,32 @@ def _server(server: _Server, number: int, said: Said, skipped: list[facts.Skippe
             skipped.append(facts.Skipped(f"{where}, {name}", f"did not end: {naming.text(result.error_reason)}"))
         elif result is not None:
             _check(name, result.result or result, checks)
+        if result is not None and result.status != "ERROR":
+            done += _rules_of(name, result.result or result)
     yield from checks.findings(sighting.key, port)
+    yield from _tls.looked(sighting.key, port, "sslyze", done)
+
+
+# What each command looks for, by its name in any version; commands of suites tell their version themselves.
+_LOOKED_FOR = {
+    "heartbleed": ("heartbleed",), "openssl_ccs_injection": ("ccs-injection",), "openssl_ccs": ("ccs-injection",),
+    "session_renegotiation": ("client-renegotiation", "insecure-renegotiation"),
+    "reneg": ("client-renegotiation", "insecure-renegotiation"), "tls_compression": ("compression",),
+    "compression": ("compression",), "tls_fallback_scsv": ("no-fallback-protection",),
+    "fallback": ("no-fallback-protection",), "tls_1_3_early_data": ("early-data",), "early_data": ("early-data",),
+    "tls_extended_master_secret": ("no-extended-master-secret",), "robot": ("robot",),
+}  # fmt: skip
+_OF_CERTIFICATES = tuple(name for name in FLAWS if name.startswith("certificate-"))
+
+
+def _rules_of(name: str, result: _Result) -> tuple[str, ...]:
+    if name in ("certificate_info", "certinfo"):
+        return _OF_CERTIFICATES
+    if name == "http_headers":
+        return ("no-hsts",) if result.http_request_sent is not None and result.http_error_trace is None else ()
+    if key := _tls.version_key(name) if name.endswith(("cipher_suites", "v2", "v3", "_1", "_2", "_3", "v1")) else "":
+        return (_tls.rule_of(key),)
+    return _LOOKED_FOR.get(name, ())
 
 
 def _check(name: str, result: _Result, checks: Checks) -> None:

@@ -12,14 +12,15 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _cloud_rows, _decoding, _host_scans, _images, _naming, _sysdig
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, Sighting, Skipped
 
-_SCANNER = re.compile(r'"name"\s*:\s*"sysdig-cli-scanner"')
-_OWN = re.compile(r'"(scanTime|resultId|pullString|resultUrl)"\s*:')
-_SECRET = re.compile(r"secret|sensitive", re.IGNORECASE)
+_SCANNER = regex(r'"name"\s*:\s*"sysdig-cli-scanner"')
+_OWN = regex(r'"(scanTime|resultId|pullString|resultUrl)"\s*:')
+_SECRET = regex(r"secret|sensitive", re.IGNORECASE)
 
 
 class _Info(msgspec.Struct, gc=False):

@@ -14,6 +14,7 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import csvrows, reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _host_scans, _images, _kube_rows, _naming, _sysdig
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, Relation, RunSeen, Sighting, Skipped
@@ -22,11 +23,11 @@ _COLUMNS = ("Package name", "Package version", "Package type")
 _REPORT = (*_COLUMNS, "Vulnerability ID")
 _RESULT = (*_COLUMNS, "CVE ID", "CVE Severity")
 _FORMS = (
-    (re.compile(r'"vulnName"\s*:'), re.compile(r'"package(?:Name|Type)"\s*:')),
-    (re.compile(r'"vuln_id"\s*:'), re.compile(r'"scan_package_name"\s*:')),
+    (regex(r'"vulnName"\s*:'), regex(r'"package(?:Name|Type)"\s*:')),
+    (regex(r'"vuln_id"\s*:'), regex(r'"scan_package_name"\s*:')),
 )
 # What stands in the column of the identifier is one: letters, a dash, digits, no spaces
-_IDENTIFIER = re.compile(r"^[A-Za-z][A-Za-z0-9]{1,15}[-:_]\S{1,60}$")
+_IDENTIFIER = regex(r"^[A-Za-z][A-Za-z0-9]{1,15}[-:_]\S{1,60}$")
 
 # Names of the same thing in the three forms, folded to letters and digits
 _FIELDS: dict[str, tuple[str, ...]] = {

@@ -11,22 +11,23 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _hosts, _naming
 from foreshore.discovery.readers import _host_scans_tenable as tenable
 from foreshore.errors import BadReport
-from foreshore.facts import Finding, PortSeen, Record, RunSeen, Sighting, Skipped
+from foreshore.facts import Ended, Finding, PortSeen, Record, RunSeen, Sighting, Skipped
 
 _VULNERABILITY = (
-    re.compile(r'"plugin"\s*:\s*\{'),
-    re.compile(r'"(severity_default_id|severity_modification_type)"\s*:'),
+    regex(r'"plugin"\s*:\s*\{'),
+    regex(r'"(severity_default_id|severity_modification_type)"\s*:'),
 )
 _ASSET = (
-    re.compile(r'"(netbios_names|mac_addresses|ipv4s)"\s*:'),
-    re.compile(r'"(agent_names|last_licensed_scan_date|mcafee_epo_guid|has_plugin_results|servicenow_sysid)"\s*:'),
+    regex(r'"(netbios_names|mac_addresses|ipv4s)"\s*:'),
+    regex(r'"(agent_names|last_licensed_scan_date|mcafee_epo_guid|has_plugin_results|servicenow_sysid)"\s*:'),
 )
 _CENTER = (
-    re.compile(r'"(pluginID|totalRecords)"\s*:'),
-    re.compile(r'"(hasBeenMitigated|acceptRisk|returnedRecords)"\s*:'),
+    regex(r'"(pluginID|totalRecords)"\s*:'),
+    regex(r'"(hasBeenMitigated|acceptRisk|returnedRecords)"\s*:'),
 )
 _ROW: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
 Kind = TypeVar("Kind")
@@ -66,7 +67,7 @@ class TenableAPI:
     that word; a query's filter is not in its answer, so nothing counts as covered.
     """
 
-    version: int = 1
+    version: int = 2
 
     def sniff(self, head: bytes) -> bool:
         """Are these vulnerabilities, assets or an analysis as Tenable's interfaces write them?"""
@@ -173,6 +174,10 @@ class _Reading:
             return
         self._said.add(sighting.key)
         yield sighting
+        for name, reason in (("terminated_at", "terminated"), ("deleted_at", "deleted")):
+            if at := tenable.epoch_or_text(row.get(name)):
+                yield Ended(asset=sighting.key, reason=reason, observed_at=at)
+                break
         listed = row.get("open_ports")
         for one in listed if isinstance(listed, list) else ():
             yield from self._listed(sighting, one)

@@ -73,7 +73,7 @@ class TenableCSV:
     accepted is kept as the source's word.
     """
 
-    version: int = 1
+    version: int = 2
 
     def sniff(self, head: bytes) -> bool:
         """Is there a header of Nessus, Security Center or Vulnerability Management?"""

@@ -11,17 +11,18 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _cloud_rows, _decoding, _iac_rows, _naming
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Sighting, Skipped
 
 # Of all versions: the first wrote only violations and how many there are
-_SIGN = re.compile(
+_SIGN = regex(
     r'"(policies_validated|violated_policies|iac_type|plan_root|scanned_at|scan_errors|rule_name)"\s*:'
     r'|"count"\s*:\s*\{\s*"(low|medium|high|total)"\s*:'
 )
-_LIST = re.compile(r'"(violations|skipped_violations|passed_rules|scan_summary)"\s*:')
+_LIST = regex(r'"(violations|skipped_violations|passed_rules|scan_summary)"\s*:')
 
 
 class _Row(msgspec.Struct, gc=False):

@@ -63,7 +63,7 @@ class _Said(NamedTuple):
 class TestSsl:
     """Reads every row that is not passed; what testssl.sh only informs of is an observation."""
 
-    version: int = 1
+    version: int = 2
 
     def sniff(self, head: bytes) -> bool:
         """Whether `head` has the header of the CSV, a row of the flat JSON, or begins the pretty one."""
@@ -90,6 +90,7 @@ class TestSsl:
             yield facts.RunSeen(tool="testssl")
             for line, cells in csvrows.table(report, find=_COLUMNS, fold=True).rows:
                 yield from reading.row(_flat(f"line {line}", cells["fqdn/ip"], _of_cells(cells)))
+        yield from reading.covered()
         yield from reading.skipped
 
 
@@ -114,10 +115,16 @@ def _flat(where: str, server: str, row: _Row) -> _Said:
 
 @dataclass
 class _Reading:
-    """What was said already of one report."""
+    """What was said already of one report, and which checks were done at which port of which server."""
 
     skipped: list[facts.Skipped] = field(default_factory=list)
     said: Said = field(default_factory=Said)
+    done: dict[tuple[str, int], list[str]] = field(default_factory=dict)
+
+    def covered(self) -> Iterator[facts.Record]:
+        """Yield what was looked at: every check that has a row, passed or not."""
+        for (asset, port), rules in self.done.items():
+            yield from _tls.looked(asset, port, "testssl", rules)
 
     def pretty(self, document: _Document) -> Iterator[facts.Record]:
         """Yield the run and the records of all servers of the pretty JSON."""
@@ -170,6 +177,8 @@ class _Reading:
         port = naming.port(said.port)
         if port:
             yield from self.said.port(facts.PortSeen(asset=sighting.key, port=port, tls=True))
+        if word != "DEBUG":
+            self.done.setdefault((sighting.key, port), []).append(rule)
         if word in _PASSED:
             return
         if not naming.is_severity(word) or not word:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,19 +9,20 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _iac_rows, _naming
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Severity, Skipped
 
-_RULE = re.compile(r'"rule_(id|description|provider)"\s*:')
-_PLACE = re.compile(r'"(start_line|filename)"\s*:')
-_EMPTY = re.compile(r'\s*\{\s*"results"\s*:\s*null\s*\}\s*')
-_LINK = re.compile(r"https?://\S+")
-_NAMED = re.compile(r"(?:Resource|Block|Variable|Local|Data|Module) '([^']{1,300})'")
+_RULE = regex(r'"rule_(id|description|provider)"\s*:')
+_PLACE = regex(r'"(start_line|filename)"\s*:')
+_EMPTY = regex(r'\s*\{\s*"results"\s*:\s*null\s*\}\s*')
+_LINK = regex(r"https?://\S+")
+_NAMED = regex(r"(?:Resource|Block|Variable|Local|Data|Module) '([^']{1,300})'")
 # tfsec before 1.0 had three words of its own
 _OLD: dict[str, Severity] = {"ERROR": "high", "WARNING": "medium", "INFO": "low"}
-_SECRET = re.compile(r"^(GEN00[1-4]|general-secrets-.*)$")
+_SECRET = regex(r"^(GEN00[1-4]|general-secrets-.*)$")
 
 
 class _Location(msgspec.Struct, gc=False):

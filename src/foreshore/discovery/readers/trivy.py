@@ -6,7 +6,6 @@ Schema 2, the bare list that older versions wrote, and the three cluster forms (
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,16 +14,17 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _naming, _trivy_rows
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import Record, Relation, RunSeen, Sighting, Skipped
 
-_ARTIFACT = re.compile(r'"ArtifactName"\s*:|"ArtifactType"\s*:')
-_ROW = re.compile(r'"VulnerabilityID"\s*:|"MisconfSummary"\s*:')
-_ROW_ALSO = re.compile(r'"(PkgName|Target|InstalledVersion)"\s*:')
-_CLUSTER = re.compile(r'"(Resources|Vulnerabilities|Misconfigurations|Findings)"\s*:')
-_TARGET_SUFFIX = re.compile(r" \([^()]*\)$")
+_ARTIFACT = regex(r'"ArtifactName"\s*:|"ArtifactType"\s*:')
+_ROW = regex(r'"VulnerabilityID"\s*:|"MisconfSummary"\s*:')
+_ROW_ALSO = regex(r'"(PkgName|Target|InstalledVersion)"\s*:')
+_CLUSTER = regex(r'"(Resources|Vulnerabilities|Misconfigurations|Findings)"\s*:')
+_TARGET_SUFFIX = regex(r" \([^()]*\)$")
 
 
 class _Os(msgspec.Struct, gc=False):

@@ -3,7 +3,6 @@
 # ruff: noqa: N815 - fields of the structures are named as the format names them
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +11,12 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _naming
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.facts import Finding, Record, Relation, RunSeen, Sighting, Skipped
 
-_KIND = re.compile(
+_KIND = regex(
     r'"kind"\s*:\s*"(Cluster)?(VulnerabilityReport|ConfigAuditReport|ExposedSecretReport|RbacAssessmentReport'
     r'|InfraAssessmentReport)(List)?"'
 )

@@ -7,7 +7,6 @@ that is only of high entropy is low.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,16 +14,17 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _code_scans, _decoding, _hosts, _naming, _trufflehog_places
 from foreshore.discovery.readers._code_scans import Row, inner, text
 from foreshore.facts import Finding, Record, RunSeen, Severity, Skipped
 
-_THREE = re.compile(r'"SourceMetadata"\s*:')
-_THREE_ALSO = re.compile(r'"(DetectorName|DetectorType|Raw|Verified)"\s*:')
-_TWO = re.compile(r'"stringsFound"\s*:')
-_FORK = re.compile(r'"secret"\s*:')
-_FORK_ALSO = re.compile(r'"pattern"\s*:')
-_ROTATION = re.compile(r"^https://howtorotate\.com/[\w/.-]{1,200}$")
+_THREE = regex(r'"SourceMetadata"\s*:')
+_THREE_ALSO = regex(r'"(DetectorName|DetectorType|Raw|Verified)"\s*:')
+_TWO = regex(r'"stringsFound"\s*:')
+_FORK = regex(r'"secret"\s*:')
+_FORK_ALSO = regex(r'"pattern"\s*:')
+_ROTATION = regex(r"^https://howtorotate\.com/[\w/.-]{1,200}$")
 _ROW: msgspec.json.Decoder[Row] = msgspec.json.Decoder(Row)
 
 

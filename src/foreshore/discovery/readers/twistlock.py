@@ -15,23 +15,24 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import csvrows, reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _hosts, _images, _naming
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import AssetKind, Finding, Record, Sighting, Skipped
 
-_TWISTCLI = re.compile(r'"results"\s*:\s*\[')
-_MARKS = re.compile(
+_TWISTCLI = regex(r'"results"\s*:\s*\[')
+_MARKS = regex(
     r'"(complianceDistribution|vulnerabilityDistribution|complianceScanPassed|vulnerabilityScanPassed'
     r"|compliances|complianceIssues|complianceIssuesCount|vulnerabilitiesCount"
     # Lists of packages may be longer than what is looked at here: these stand before them
     r'|distroRelease|osDistroRelease|osDistroVersion|startupBinaries)"\s*:'
 )
-_PLACES = re.compile(r'"(distro|osDistro|packageName|entityInfo|scanTime)"\s*:')
+_PLACES = regex(r'"(distro|osDistro|packageName|entityInfo|scanTime)"\s*:')
 _COLUMNS = ("CVE ID", "Compliance ID", "Packages", "Package Version", "Fix Status")
-_USED_IN = re.compile(r"^(\S+) \((used in [^()]{1,2000})\)$")
-_SECRET = re.compile(r"private key|sensitive information|secret", re.IGNORECASE)
-_PATH = re.compile(r"(?:^|[\s,:])(/[^\s,;]{1,500})")
+_USED_IN = regex(r"^(\S+) \((used in [^()]{1,2000})\)$")
+_SECRET = regex(r"private key|sensitive information|secret", re.IGNORECASE)
+_PATH = regex(r"(?:^|[\s,:])(/[^\s,;]{1,500})")
 _ASSETS: dict[str, AssetKind] = {
     "host": "host", "vm": "host", "vms": "host", "function": "cloud_resource", "appembedded": "cloud_resource",
 }  # fmt: skip

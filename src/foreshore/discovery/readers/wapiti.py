@@ -12,6 +12,7 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _naming, _web_scans
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.facts import ExposureKind, Finding, Record, RunSeen, Severity, Skipped
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 _LEVELS: dict[str, Severity] = {"0": "info", "1": "low", "2": "medium", "3": "high", "4": "critical"}
-_JSON = re.compile(r'"classifications"\s*:\s*\{')
-_JSON_MARKERS = re.compile(r'"(?:wstg|sol)"\s*:|"infos"\s*:\s*\{')
-_ABOUT_COOKIE = re.compile(r"\bin the cookie ?: ?(\S{1,200})", re.IGNORECASE)
-_ABOUT_HEADER = re.compile(r"^(\S{1,100}) is (?:not|wrongly|in)", re.IGNORECASE)
+_JSON = regex(r'"classifications"\s*:\s*\{')
+_JSON_MARKERS = regex(r'"(?:wstg|sol)"\s*:|"infos"\s*:\s*\{')
+_ABOUT_COOKIE = regex(r"\bin the cookie ?: ?(\S{1,200})", re.IGNORECASE)
+_ABOUT_HEADER = regex(r"^(\S{1,100}) is (?:not|wrongly|in)", re.IGNORECASE)
 _SETUP = ("configuration", "secure headers", "flag cookie", "htaccess", "unencrypted", "clickjacking", "tls/ssl")
 _CONTAINERS = {"vulnerability": "vulnerabilities", "anomaly": "anomalies", "additional": "additionals"}
 

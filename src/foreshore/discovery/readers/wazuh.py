@@ -11,19 +11,20 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _hosts, _naming
 from foreshore.discovery.readers import _host_scans as _scans
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, RunSeen, Sighting, Skipped
 
-_INTERFACE = re.compile(r'"(affected_items|total_affected_items)"\s*:')
-_ITEM = re.compile(r'"(cve|detection_time|cvss3_score|agent_name)"\s*:')
-_SAYS_NONE = re.compile(r'"message"\s*:\s*"[^"]{0,200}vulnerabilit', re.IGNORECASE)
-_INDEXER = re.compile(r'"_index"\s*:\s*"(wazuh-|[^"]{0,80}:wazuh-)|"wazuh"\s*:\s*\{|"type"\s*:\s*"Wazuh"')
-_DOCUMENT = re.compile(r'"(total_)?affected_items"\s*:|"hits"\s*:\s*[\[{]|"(timed_out|_shards)"\s*:')
-_NO_HITS = re.compile(r'"hits"\s*:\s*\[\s*\]')
-_STATE = re.compile(r'"vulnerability"\s*:\s*\{')
-_VERSION = re.compile(r"\bless than (?:or equal to )?([0-9A-Za-z.:~+_-]+)", re.IGNORECASE)
+_INTERFACE = regex(r'"(affected_items|total_affected_items)"\s*:')
+_ITEM = regex(r'"(cve|detection_time|cvss3_score|agent_name)"\s*:')
+_SAYS_NONE = regex(r'"message"\s*:\s*"[^"]{0,200}vulnerabilit', re.IGNORECASE)
+_INDEXER = regex(r'"_index"\s*:\s*"(wazuh-|[^"]{0,80}:wazuh-)|"wazuh"\s*:\s*\{|"type"\s*:\s*"Wazuh"')
+_DOCUMENT = regex(r'"(total_)?affected_items"\s*:|"hits"\s*:\s*[\[{]|"(timed_out|_shards)"\s*:')
+_NO_HITS = regex(r'"hits"\s*:\s*\[\s*\]')
+_STATE = regex(r'"vulnerability"\s*:\s*\{')
+_VERSION = regex(r"\bless than (?:or equal to )?([0-9A-Za-z.:~+_-]+)", re.IGNORECASE)
 # Formats of packages as Wazuh writes them -> the family whose packages they are, by the system's platform.
 _PLATFORMS = {
     "rhel": "redhat", "redhat": "redhat", "centos": "centos", "rocky": "rocky", "almalinux": "alma",

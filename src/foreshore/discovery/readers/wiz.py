@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import csvrows, reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _cloud_rows, _decoding, _images, _naming, _wiz_assets, _wiz_rows
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, Sighting, Skipped
@@ -19,12 +19,10 @@ from foreshore.facts import Finding, Record, Sighting, Skipped
 _ISSUE = frozenset({"issueid", "controlid", "severity"})
 _VULNERABILITY = frozenset({"wizurl", "detailedname", "name"})
 _CONFIGURATION = frozenset({"wizurl", "rulename", "result"})
-_LISTS = re.compile(
-    r'"(issues(?:V2)?|vulnerabilityFindings|configurationFindings|hostConfigurationRuleAssessments)"\s*:'
-)
-_NODES = re.compile(r'"nodes"\s*:')
-_OWN = re.compile(r'"(entitySnapshot|vulnerableAsset)"\s*:')
-_ALSO = re.compile(r'"(sourceRule|control|severity|detailedName|firstDetectedAt|CVSSSeverity)"\s*:')
+_LISTS = regex(r'"(issues(?:V2)?|vulnerabilityFindings|configurationFindings|hostConfigurationRuleAssessments)"\s*:')
+_NODES = regex(r'"nodes"\s*:')
+_OWN = regex(r'"(entitySnapshot|vulnerableAsset)"\s*:')
+_ALSO = regex(r'"(sourceRule|control|severity|detailedName|firstDetectedAt|CVSSSeverity)"\s*:')
 _DEEPEST = 8
 _HANDLE = ("provider_id", "wiz_id", "name", "type", "account")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,14 +10,15 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _hosts, _naming, _web_scans
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import ExposureKind, Finding, Record, RunSeen, Skipped
 
-_TARGET = re.compile(r'"(?:target_url|effective_url)"\s*:')
-_MARKERS = re.compile(r'"(?:interesting_findings|main_theme|requests_done|start_memory|vuln_api)"\s*:|WPScan Team')
-_ABORTED = re.compile(r'"scan_aborted"\s*:')
+_TARGET = regex(r'"(?:target_url|effective_url)"\s*:')
+_MARKERS = regex(r'"(?:interesting_findings|main_theme|requests_done|start_memory|vuln_api)"\s*:|WPScan Team')
+_ABORTED = regex(r'"scan_aborted"\s*:')
 # Files and folders that should not be open to all; other interesting findings only describe the site
 _OPEN = frozenset(
     {"upload_directory_listing", "backup_db", "debug_log", "full_path_disclosure", "duplicator_installer_log",

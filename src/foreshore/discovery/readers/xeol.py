@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,14 +11,15 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _images, _naming
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.errors import BadReport
 from foreshore.facts import Finding, Record, Severity, Sighting, Skipped
 
-_NAME = re.compile(r'"name"\s*:\s*"xeol"')
-_CYCLE = re.compile(r'"Cycle"\s*:')
-_PRODUCT = re.compile(r'"ProductName"\s*:')
+_NAME = regex(r'"name"\s*:\s*"xeol"')
+_CYCLE = regex(r'"Cycle"\s*:')
+_PRODUCT = regex(r'"ProductName"\s*:')
 _SYSTEM = frozenset({"deb", "rpm", "apk", "alpm", "portage", "os"})
 
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ import msgspec
 
 from foreshore import facts
 from foreshore.discovery import reports
+from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _naming
 from foreshore.discovery.readers._decoding import Scalar
 from foreshore.facts import (
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 _RISKS: dict[str, Severity] = {"0": "info", "1": "low", "2": "medium", "3": "high"}
-_JSON = re.compile(r'"@(programName|version|generated)"\s*:')
-_ALERTS = re.compile(r'"(pluginid|riskcode|alertRef)"\s*:')
-_TAG = re.compile(r"<[^<>]{1,200}>")
-_DATE = re.compile(r"(\d{1,2})\.? ([^\W\d]{3,4})[^\W\d]*\.? (\d{4})[ ,]+(\d{1,2}):(\d{2}):(\d{2})")
+_JSON = regex(r'"@(programName|version|generated)"\s*:')
+_ALERTS = regex(r'"(pluginid|riskcode|alertRef)"\s*:')
+_TAG = regex(r"<[^<>]{1,200}>")
+_DATE = regex(r"(\d{1,2})\.? ([^\W\d]{3,4})[^\W\d]*\.? (\d{4})[ ,]+(\d{1,2}):(\d{2}):(\d{2})")
 _MONTHS = {
     name: number
     for number, names in enumerate(

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from foreshore.intel import weaknesses
 from foreshore.intel.body import Body
-from foreshore.intel.documents import documents
+from foreshore.intel.documents import documents, items
 from foreshore.intel.rows import Rows, Wanted, moment, wants
 
 _BATCH = 50_000
@@ -61,7 +61,7 @@ def _record(record: dict[str, Any], rows: Rows, wanted: Wanted) -> None:
         return
     if isinstance(containers.get("cna"), dict):
         _container(containers["cna"], name, rows, updated, "cna")
-    for one in containers.get("adp") or ():
+    for one in items(containers.get("adp")):
         if isinstance(one, dict):
             _container(one, name, rows, updated, _provider(one))
 
@@ -75,10 +75,12 @@ def _provider(container: dict[str, Any]) -> str:
 def _container(container: dict[str, Any], name: str, rows: Rows, updated: datetime | None, source: str) -> None:
     about = container.get("providerMetadata")
     when = (moment(about.get("dateUpdated")) if isinstance(about, dict) else None) or updated
-    for metric in container.get("metrics") or ():
+    for metric in items(container.get("metrics")):
         if isinstance(metric, dict):
             _metric(metric, name, rows, when, source)
     weaknesses.classes(rows, name, when, _classes(container), source)
+    weaknesses.products(rows, name, when, _products(container.get("affected")), source)
+    weaknesses.references(rows, name, when, container.get("references"), source)
     if source == "cna":
         weaknesses.description(rows, name, when, container.get("descriptions"), source)
 
@@ -95,10 +97,27 @@ def _metric(metric: dict[str, Any], name: str, rows: Rows, when: datetime | None
 
 
 def _classes(container: dict[str, Any]) -> Iterator[str]:
-    for problem in container.get("problemTypes") or ():
-        for one in (problem.get("descriptions") if isinstance(problem, dict) else None) or ():
+    for problem in items(container.get("problemTypes")):
+        for one in items(problem.get("descriptions") if isinstance(problem, dict) else None):
             if isinstance(one, dict):
                 yield str(one.get("cweId") or one.get("description") or "")
+
+
+def _products(affected: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield (vendor, product) as they are named, then those of CPE names where they are other ones."""
+    listed = [one for one in items(affected) if isinstance(one, dict)]
+    said: set[tuple[str, str]] = set()
+    for one in listed:
+        vendor, product = one.get("vendor"), one.get("product") or one.get("packageName")
+        said.add((_folded(vendor), _folded(product)))
+        yield vendor, product
+    for vendor, product in weaknesses.cpe_names(text for one in listed for text in items(one.get("cpes"))):
+        if (_folded(vendor), _folded(product)) not in said:
+            yield vendor, product
+
+
+def _folded(name: Any) -> str:
+    return name.strip().lower().replace(" ", "_") if isinstance(name, str) else ""
 
 
 PLUGIN = Cve5()

@@ -1,4 +1,4 @@
-"""EPSS scores of FIRST: the daily file with its first line, and a panel of many days."""
+"""EPSS scores of FIRST: the daily file with its first line, a panel of many days, answers of its interface."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,9 +14,12 @@ from pyarrow import csv
 
 from foreshore.errors import BadFeed
 from foreshore.intel.body import Body
-from foreshore.intel.rows import SCHEMA, Rows, Wanted, moment
+from foreshore.intel.documents import items
+from foreshore.intel.documents import parse as parse_json
+from foreshore.intel.rows import SCHEMA, Rows, Wanted, moment, wants
 
 _FIRST = re.compile(rb"#\s*model_version:([^,\s]+),\s*score_date:(\S+)")
+_ANSWER = re.compile(rb'"data"\s*:\s*\[\s*(\]|\{\s*"cve"\s*:)')
 _PANEL = b"score_date,model_version,cve,epss"
 SOURCE = "first-epss"
 
@@ -31,10 +35,13 @@ class Epss:
     def sniff(self, head: bytes) -> bool:
         """Say whether this is a file of EPSS scores."""
         start = head[:512]
-        return _FIRST.match(start) is not None or start.startswith((_PANEL, b"cve,epss"))
+        return _FIRST.match(start) is not None or start.startswith((_PANEL, b"cve,epss")) or _is_answer(head)
 
     def parse(self, body: Body, wanted: Wanted) -> Iterator[pa.Table]:
         """Yield `epss` rows; the percentile stands in `text`. Raises BadFeed for a score outside 0..1."""
+        if _is_answer(body.head):
+            yield _answer(body, wanted)
+            return
         start = body.head[:512]
         first = _FIRST.match(start)
         if first is None and not start.startswith(_PANEL):
@@ -50,6 +57,45 @@ class Epss:
             yield from _day(table, first, body.name)
         else:
             yield from _days(table)
+
+
+def _is_answer(head: bytes) -> bool:
+    """Say whether this is an answer of the interface `/data/v1/epss`."""
+    start = head[:4096].lstrip(b"\xef\xbb\xbf \r\n\t")
+    return start.startswith(b"{") and b'"status-code"' in start and _ANSWER.search(start) is not None
+
+
+def _answer(body: Body, wanted: Wanted) -> pa.Table:
+    """Return the scores of an answer, with their history where it was asked for.
+
+    An answer does not name the model, and holds some CVEs only: its marker is one of its own, since
+    what it leaves out may well have a score.
+    """
+    whole = parse_json(body.read(), body.name)
+    listed = whole.get("data") if isinstance(whole, dict) else None
+    if not isinstance(listed, list):
+        raise BadFeed("it has no list of scores", where=body.name)
+    rows = Rows(SOURCE)
+    for one in listed:
+        if isinstance(one, dict) and wants(one.get("cve"), None):
+            for point in (one, *items(one.get("time-series"))):
+                _point(rows, one["cve"], point, wanted, body.name)
+    rows.mark("epss_api", history=True)
+    return rows.table()
+
+
+def _point(rows: Rows, cve: str, point: Any, wanted: Wanted, where: str) -> None:
+    date = moment(point.get("date")) if isinstance(point, dict) else None
+    try:
+        value = float(point["epss"]) if date else 0.0
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadFeed(f"{cve} has no score", where=where, hint="ask again") from error
+    if not 0 <= value <= 1:
+        raise BadFeed("a score is missing or not between 0 and 1", where=where, hint="ask again")
+    if date is not None:
+        rows.date(date)
+        if wants(cve, wanted):
+            rows.add(cve, "epss", date, value=value, text=str(point.get("percentile") or ""))
 
 
 def _columns(body: Body, *, skip: int) -> pa.Table:
@@ -86,8 +132,9 @@ def _day(table: pa.Table, first: re.Match[bytes], where: str) -> Iterator[pa.Tab
 def _days(table: pa.Table) -> Iterator[pa.Table]:
     dates = table["score_date"].cast(pa.timestamp("us"))
     yield _signals(table, table["model_version"], dates)
+    # A panel holds chosen CVEs only, as an answer does: what it leaves out may well have a score.
     for date in pc.unique(dates).to_pylist():
-        yield _marker(date, "")
+        yield _marker(date, "", "epss_api")
 
 
 def _signals(table: pa.Table, model: pa.Array, date: pa.Array) -> pa.Table:
@@ -106,10 +153,10 @@ def _signals(table: pa.Table, model: pa.Array, date: pa.Array) -> pa.Table:
     )
 
 
-def _marker(date: datetime, model: str) -> pa.Table:
+def _marker(date: datetime, model: str, feed: str = "epss") -> pa.Table:
     rows = Rows(SOURCE)
     rows.date(date)
-    rows.mark("epss", model=model)
+    rows.mark(feed, model=model)
     return rows.table()
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from foreshore.errors import BadFeed
+from foreshore.intel import weaknesses
 from foreshore.intel.body import Body
 from foreshore.intel.documents import parse as parse_json
 from foreshore.intel.rows import Rows, Wanted, moment, wants
@@ -33,7 +34,11 @@ class Kev:
         )
 
     def parse(self, body: Body, wanted: Wanted) -> Iterator[pa.Table]:
-        """Yield `kev` (true from its date of addition) and `ransomware` (from when the flag was seen)."""
+        """Yield `kev` (true from its date of addition) and `ransomware` (from when the flag was seen).
+
+        The `product` of every entry, wanted or not, stands under the name `kev:CVE-…`: how often a
+        vendor was in the catalogue before tells something of its next weakness.
+        """
         content = body.read()
         rows = Rows("cisa-kev")
         if content.lstrip(b"\xef\xbb\xbf \r\n").startswith(b"{"):
@@ -61,12 +66,20 @@ def _catalogue(catalogue: Any, rows: Rows, wanted: Wanted, where: str) -> None:
 
 
 def _entry(entry: Any, rows: Rows, wanted: Wanted, seen: datetime) -> None:
+    if isinstance(entry, dict):
+        _product(entry, rows, moment(entry.get("dateAdded")) or seen)
     if not isinstance(entry, dict) or not wants(entry.get("cveID"), wanted):
         return
     rows.add(entry["cveID"], "kev", moment(entry.get("dateAdded")) or seen, value=1)
     if str(entry.get("knownRansomwareCampaignUse", "")).strip().lower() == "known":
         # The catalogue dates the entry but not this flag: it holds from the first file that shows it.
         rows.add(entry["cveID"], "ransomware", seen, value=1)
+
+
+def _product(entry: dict[str, Any], rows: Rows, added: datetime | None) -> None:
+    if wants(entry.get("cveID"), None):
+        pair = [(entry.get("vendorProject"), entry.get("product"))]
+        weaknesses.products(rows, f"kev:{entry['cveID']}", added, pair, rows.source)
 
 
 def _table(content: bytes, rows: Rows, wanted: Wanted, body: Body) -> None:
@@ -83,7 +96,9 @@ def _table(content: bytes, rows: Rows, wanted: Wanted, body: Body) -> None:
     for line in lines:
         if not dated:
             _entry(line, rows, wanted, rows.latest)
-        elif wants(line.get("cveID"), wanted):
+            continue
+        _product(line, rows, moment(line.get("dateAdded")))
+        if wants(line.get("cveID"), wanted):
             rows.add(line["cveID"], "kev", moment(line["dateAdded"]), value=1)
             if known := moment(line["ransomwareKnownObserved"]):
                 rows.add(line["cveID"], "ransomware", known, value=1)

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from foreshore.errors import BadFeed
 from foreshore.intel.body import Body
+from foreshore.intel.documents import items
 from foreshore.intel.documents import parse as parse_json
 from foreshore.intel.rows import Rows, Wanted, moment, wants
 from foreshore.intel.tables import lines
@@ -64,7 +65,7 @@ def _modules(modules: Any, rows: Rows, wanted: Wanted, where: str) -> None:
         full = str(module.get("fullname") or name)
         kind = full.removeprefix("exploit/") if full.startswith("exploit/") else full
         path = f"exploits/{kind}" if full.startswith("exploit/") else full
-        for reference in module.get("references") or ():
+        for reference in items(module.get("references")):
             _take(rows, str(reference), path, when, wanted)
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from foreshore.intel import weaknesses
 from foreshore.intel.body import Body
-from foreshore.intel.documents import documents
+from foreshore.intel.documents import documents, items
 from foreshore.intel.rows import Rows, Wanted, moment, wants
 
 _BATCH = 50_000
@@ -22,7 +22,7 @@ _NEW = {"cvssMetricV40": "4.0", "cvssMetricV31": "3.1", "cvssMetricV30": "3.0", 
 
 @dataclass(frozen=True)
 class Nvd:
-    """NVD: CVSS, CWE, dates and descriptions (public domain; this use is not endorsed by the NVD)."""
+    """NVD: CVSS, CWE, dates, descriptions, products (public domain; this use is not endorsed by the NVD)."""
 
     url: str = ""  # its interface answers in pages: save them and name the folder
     complete: tuple[str, ...] = ()
@@ -58,18 +58,21 @@ def _new(cve: dict[str, Any], rows: Rows, wanted: Wanted) -> None:
         return
     metrics = cve.get("metrics")
     for key, version in _NEW.items():
-        for one in (metrics.get(key) if isinstance(metrics, dict) else None) or ():
+        for one in items(metrics.get(key) if isinstance(metrics, dict) else None):
             if isinstance(one, dict):
                 source = "nvd" if one.get("source") == "nvd@nist.gov" else "nvd:secondary"
                 weaknesses.score(rows, name, when, one.get("cvssData"), version, source)
     texts = (
         str(line.get("value", ""))
-        for one in cve.get("weaknesses") or ()
-        for line in (one.get("description") if isinstance(one, dict) else None) or ()
+        for one in items(cve.get("weaknesses"))
+        for line in items(one.get("description") if isinstance(one, dict) else None)
         if isinstance(line, dict)
     )
     weaknesses.classes(rows, name, when, texts, "nvd")
     weaknesses.description(rows, name, when, cve.get("descriptions"), "nvd")
+    if added := moment(cve.get("cisaExploitAdd")):
+        rows.add(name, "kev", added, value=1)
+    _things(rows, name, when, cve.get("configurations"), cve.get("references"))
 
 
 def _old(item: dict[str, Any], cve: dict[str, Any], rows: Rows, wanted: Wanted) -> None:
@@ -83,10 +86,30 @@ def _old(item: dict[str, Any], cve: dict[str, Any], rows: Rows, wanted: Wanted) 
         rows.add(name, "rejected", when, value=1)
         return
     _old_scores(item.get("impact"), name, rows, when)
-    problems = _at(cve, "problemtype", "problemtype_data") or ()
-    lines = (str(line.get("value", "")) for one in problems for line in one.get("description") or ())
+    problems = items(_at(cve, "problemtype", "problemtype_data"))
+    parts = (line for one in problems if isinstance(one, dict) for line in items(one.get("description")))
+    lines = (str(line.get("value", "")) for line in parts if isinstance(line, dict))
     weaknesses.classes(rows, name, when, lines, "nvd")
     weaknesses.description(rows, name, when, texts, "nvd")
+    _things(rows, name, when, [item.get("configurations")], _at(cve, "references", "reference_data"))
+
+
+def _things(rows: Rows, name: str, when: datetime | None, configurations: Any, references: Any) -> None:
+    """Take the products among the vulnerable CPEs, and the kinds of references."""
+    weaknesses.products(rows, name, when, weaknesses.cpe_names(_criteria(configurations)), "nvd")
+    weaknesses.references(rows, name, when, references, "nvd")
+
+
+def _criteria(configurations: Any) -> Iterator[Any]:
+    """Yield the CPE names of what is vulnerable, of either version, at whatever depth they stand."""
+    waiting = list(items(configurations))
+    for one in waiting:  # grows while it is walked
+        if not isinstance(one, dict):
+            continue
+        for match in items(one.get("cpeMatch")) or items(one.get("cpe_match")):
+            if isinstance(match, dict) and match.get("vulnerable") is not False:
+                yield match.get("criteria") or match.get("cpe23Uri")
+        waiting += [*items(one.get("nodes")), *items(one.get("children"))]
 
 
 def _old_scores(impact: Any, name: str, rows: Rows, when: datetime | None) -> None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from foreshore.errors import BadFeed
 from foreshore.intel.body import Body
-from foreshore.intel.rows import CVE, SCHEMA, Rows, Wanted, moment
+from foreshore.intel.rows import SCHEMA, Rows, Wanted, is_public, moment
 from foreshore.intel.tables import lines
 
 KINDS = (
@@ -26,6 +26,18 @@ KINDS = (
     "published",
     "rejected",
     "description",
+    "exploited",
+    "technique",
+    "tactic",
+    "name",
+    "affected",
+    "fixed_in",
+    "not_affected",
+    "end_of_life",
+    "own_model",
+    "product",
+    "reference",
+    "alias",
 )
 _HEADING = ",".join(SCHEMA.names).encode()
 
@@ -68,8 +80,8 @@ def _line(line: dict[str, str], rows: Rows, wanted: Wanted, where: str) -> None:
     if kind == "epss" and not (value is not None and 0 <= value <= 1):
         raise BadFeed("an EPSS score lies between 0 and 1", where=where)
     rows.date(when)
-    # A team may speak of names that are no CVEs; they are few, and kept whether present or not.
-    if wanted is None or weakness in wanted or not CVE.match(weakness):
+    # A team may speak of names that are not public; they are few, and kept whether present or not.
+    if wanted is None or weakness in wanted or not is_public(weakness):
         rows.add(weakness, kind, when, value=value, text=line["text"], model=line["model"], source=line["source"])
 
 

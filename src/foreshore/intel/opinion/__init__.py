@@ -1,0 +1,1 @@
+"""Our own opinion of how likely a weakness is to be exploited: features, model, predictions."""

@@ -1,0 +1,81 @@
+"""Distributions and their releases, as vendors' data names them: `debian-12`, `ubuntu-22.04`, `redhat-8`."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+# A release as systems and scanners write it; the first that fits. Rebuilds come before what they are built from.
+_SYSTEMS = (
+    ("ubuntu", re.compile(r"ubuntu[^0-9]{0,20}(\d{1,2}\.\d{2})")),
+    ("debian", re.compile(r"debian[^0-9]{0,30}(\d{1,2})")),
+    ("alpine", re.compile(r"alpine[^0-9]{0,20}(\d+\.\d+)")),
+    ("centos", re.compile(r"centos[^0-9]{0,30}(\d+)")),
+    ("rocky", re.compile(r"rocky[^0-9]{0,20}(\d+)")),
+    ("alma", re.compile(r"alma[^0-9]{0,20}(\d+)")),
+    ("oracle", re.compile(r"oracle[^0-9]{0,20}(\d+)")),
+    ("amazon", re.compile(r"(?:amazon|amzn)[^0-9]{0,20}(\d+)")),
+    ("fedora", re.compile(r"fedora[^0-9]{0,20}(\d+)")),
+    ("redhat", re.compile(r"(?:red ?hat|rhel)[^0-9]{0,40}(\d+)")),
+)
+_SUSE = re.compile(r"(?:suse linux enterprise server|sles)[^0-9]{0,4}(\d+)(?:[ .-]*(?:sp|\.)[ -]*(\d+))?")
+# What a service says of itself on Debian's family: upstream version, name, revision.
+_BANNER = re.compile(r"([0-9][\w.+~]*)[-_ ]+(ubuntu|debian)[-_ ]*([0-9][\w.+~]*)", re.IGNORECASE)
+_SUFFIXED = re.compile(r"([0-9][\w.+~]*-[0-9][\w.+~]*(ubuntu|deb)[0-9][\w.+~]*)", re.IGNORECASE)
+
+
+@lru_cache(maxsize=10_000)
+def slug(os: str) -> str:
+    """Return `distribution-release` of an operating system's name; '' where it names none."""
+    text = os.lower()
+    if found := _SUSE.search(text):
+        more = f"-sp{found[2]}" if found[2] else ""
+        return f"suse-linux-enterprise-server-{found[1]}{more}"
+    for name, pattern in _SYSTEMS:
+        if found := pattern.search(text):
+            return f"{name}-{found[1]}"
+    return ""
+
+
+@lru_cache(maxsize=10_000)
+def of_banner(version: str) -> tuple[str, str] | None:
+    """Return (distribution, package version) that a service's own words tell, such as `8.2p1 Ubuntu-4ubuntu0.5`.
+
+    Only what names the distribution's revision says which package it is; None for anything else.
+    """
+    if found := _SUFFIXED.search(version):
+        return ("ubuntu" if found[2].lower() == "ubuntu" else "debian", found[1])
+    if found := _BANNER.search(version):
+        return (found[2].lower(), f"{found[1]}-{found[3]}")
+    return None
+
+
+_ALPINE = re.compile(
+    r"(?P<numbers>\d+(?:\.\d+)*)(?P<letter>[a-z]?)(?P<suffixes>(?:_[a-z]+\d*)*)(?:~[0-9a-f]+)?(?:-r(?P<build>\d+))?\Z"
+)
+_SUFFIX = re.compile(r"_([a-z]+)(\d*)")
+# What stands before the release itself, and after it.
+_SUFFIXES = {"alpha": -4, "beta": -3, "pre": -2, "rc": -1, "cvs": 1, "svn": 2, "git": 3, "hg": 4, "p": 5}
+
+AlpineOrder = tuple[tuple[tuple[int, int, str], ...], str, tuple[tuple[int, int], ...], int]
+
+
+@lru_cache(maxsize=100_000)
+def alpine(version: str) -> AlpineOrder | None:
+    """Return a key that orders versions of Alpine's packages as its package manager does; None for no version.
+
+    Numbers by size (with a leading zero as a fraction), then the letter, then suffixes before or after the
+    release, then the build (Alpine's APKBUILD reference, `pkgver` and `pkgrel`).
+    """
+    found = _ALPINE.match(version)
+    if found is None:
+        return None
+    first, *others = found["numbers"].split(".")
+    numbers = [(1, int(first), "")]
+    numbers += [(0, 0, one.rstrip("0")) if one[0] == "0" and len(one) > 1 else (1, int(one), "") for one in others]
+    suffixes = []
+    for word, number in _SUFFIX.findall(found["suffixes"]):
+        if word not in _SUFFIXES:
+            return None
+        suffixes.append((_SUFFIXES[word], int(number or 0)))
+    return tuple(numbers), found["letter"], (*suffixes, (0, 0)), int(found["build"] or 0)

@@ -1,0 +1,165 @@
+"""What is known after files in any order: later words replace earlier ones, what came late changes only its own time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from foreshore.intel import changes
+from foreshore.intel.rows import Rows
+
+NAME, PACKAGE = "CVE-2099-0001", "pkg:deb/debian/curl?distro=debian-12"
+EMPTY = Rows("x").table().append_column("feed", pa.array([], pa.string()))
+Words = set[tuple[str, str, float | None, str]]
+
+
+def day(number: int) -> datetime:
+    return datetime(2025, 1, 1, 12) + timedelta(days=number)
+
+
+def rows_after(files: Sequence[pa.Table], complete: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    """All signals after reading `files` one after another, each by what the ones before left in the lake."""
+    known_rows = EMPTY
+    for number, file in enumerate(files):
+        with changes.Known(known_rows) as known:
+            known.take(file, f"file-{number}", complete, None)
+            known_rows = pa.concat_tables([known_rows, known.added().cast(EMPTY.schema)])
+    return [row for row in known_rows.to_pylist() if row["weakness"] == NAME]
+
+
+def last_words(rows: list[dict[str, Any]], when: datetime, point: Callable[[dict[str, Any]], object]) -> Words:
+    """What was said last by `when`, all that carries the newest date of its point."""
+    found: dict[object, list[dict[str, Any]]] = {}
+    for row in rows:
+        if row["observed_at"] <= when:
+            found.setdefault(point(row), []).append(row)
+    return {
+        (row["kind"], row["text"], row["value"], row["model"])
+        for of_point in found.values()
+        for row in of_point
+        if row["observed_at"] == max(one["observed_at"] for one in of_point)
+    }
+
+
+def record(number: int, *words: tuple[str, str]) -> pa.Table:
+    """A vendor's record of a day: (kind, model) of one package."""
+    rows = Rows("vendor")
+    for kind, model in words:
+        rows.add(NAME, kind, day(number), text=PACKAGE, model=model)
+    rows.date(day(number))
+    rows.mark("osv")
+    return rows.table()
+
+
+def package(row: dict[str, Any]) -> object:
+    return row["text"]
+
+
+STATEMENT = st.sampled_from([
+    (("affected", "vers:deb/<1"),), (("affected", "vers:deb/<2"),), (("affected", "vers:none/*"),),
+    (("not_affected", "code_not_present"),), (("fixed_in", "1.2"), ("fixed_in", "1.3")), (("fixed_in", "1.2"),),
+])  # fmt: skip
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(STATEMENT, min_size=2, max_size=4), st.randoms(use_true_random=False))
+def test_the_newest_record_of_a_package_holds_whatever_was_read_first(records: list[Any], lot: Any) -> None:
+    files = [record(number, *words) for number, words in enumerate(records)]
+    lot.shuffle(files)
+    rows = rows_after(files)
+    for number, words in enumerate(records):
+        said = {(kind, PACKAGE, None, model) for kind, model in words}
+        assert last_words(rows, day(number), package) == said
+
+
+@pytest.mark.parametrize(
+    ("words", "model"),
+    [(("vers:deb/<1", "vers:deb/<2", "vers:deb/<1"), "vers:deb/<1"), (("vers:deb/<1", "vers:none/*"), "vers:none/*")],
+)
+def test_a_later_range_replaces_the_earlier_and_a_withdrawn_one_takes_it_back(words: tuple[str, ...], model: str) -> None:
+    rows = rows_after([record(number, ("affected", word)) for number, word in enumerate(words)])
+    assert last_words(rows, day(9), package) == {("affected", PACKAGE, None, model)}
+
+
+@pytest.mark.parametrize(("kind", "adds"), [("product", False), ("reference", False), ("tactic", False),
+                                            ("technique", True), ("fixed_in", True)])  # fmt: skip
+def test_the_model_of_a_word_tells_words_apart_only_where_words_add_up(kind: str, adds: bool) -> None:
+    """A third word that repeats the first is news where it took the place of another, and none where both stood."""
+    files = []
+    for number, model in enumerate(("one", "two", "one")):
+        rows = Rows("vendor")
+        rows.add(NAME, kind, day(number), text="a", model=model)
+        files.append(rows.table())
+    with changes.Known(EMPTY) as known:
+        new = [known.take(file, f"file-{number}", (), None) for number, file in enumerate(files)]
+    assert new == [1, 1, 0 if adds and kind not in changes.RECORDS else 1]
+
+
+def catalogue(number: int, *, listed: bool, flagged: bool = False) -> pa.Table:
+    rows = Rows("cisa-kev")
+    if listed:
+        rows.add(NAME, "kev", day(0), value=1)
+        if flagged:
+            rows.add(NAME, "ransomware", day(number), value=1)
+    rows.date(day(number))
+    rows.mark("kev")
+    return rows.table()
+
+
+def holds(rows: list[dict[str, Any]], kind: str, when: datetime) -> bool:
+    of_kind = [row for row in rows if row["kind"] == kind and row["observed_at"] <= when]
+    return bool(of_kind) and bool(max(of_kind, key=lambda row: row["observed_at"])["value"])
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.booleans(), min_size=1, max_size=4), st.randoms(use_true_random=False))
+def test_an_entry_that_leaves_a_list_and_comes_back_holds_on_the_days_that_list_it(listed: list[bool], lot: Any) -> None:
+    """The entry keeps its first date of addition, and lists come in any order after the first that has it."""
+    files = [catalogue(number + 1, listed=one) for number, one in enumerate(listed)]
+    lot.shuffle(files)
+    rows = rows_after([catalogue(0, listed=True), *files], ("kev", "ransomware"))
+    for number, one in enumerate(listed):
+        assert holds(rows, "kev", day(number + 1)) == one
+
+
+def test_a_flag_that_is_taken_back_and_set_again_holds_again() -> None:
+    files = [catalogue(number, listed=True, flagged=flagged) for number, flagged in enumerate((True, False, True))]
+    rows = rows_after(files, ("kev", "ransomware"))
+    assert [holds(rows, "ransomware", day(number)) for number in range(3)] == [True, False, True]
+    assert all(holds(rows, "kev", day(number)) for number in range(3))
+
+
+def scores(number: int, value: float, *, whole: bool) -> pa.Table:
+    rows = Rows("first-epss")
+    rows.add(NAME, "epss", day(number), value=value, model="v4")
+    rows.date(day(number))
+    rows.mark("epss" if whole else "epss_api")
+    return rows.table()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from([0.1, 0.2]), st.booleans()), min_size=2, max_size=5),
+       st.randoms(use_true_random=False))  # fmt: skip
+def test_whole_days_and_chosen_scores_in_any_order_give_the_same_history(days: list[Any], lot: Any) -> None:
+    files = [scores(number, value, whole=whole) for number, (value, whole) in enumerate(days)]
+    lot.shuffle(files)
+    rows = rows_after(files)
+    for number, (value, _) in enumerate(days):
+        ((_, _, said, _),) = last_words(rows, day(number), lambda row: row["kind"])
+        assert said == value
+
+
+def test_a_late_day_restores_nothing_on_a_day_of_which_only_chosen_scores_are_known() -> None:
+    """The panel of day 2 says nothing of this weakness: the score of the late day 1 goes on until a whole day."""
+    panel = Rows("first-epss")
+    panel.add("CVE-2099-0002", "epss", day(2), value=0.3, model="v4")
+    panel.date(day(2))
+    panel.mark("epss_api")
+    rows = rows_after([scores(0, 0.1, whole=True), panel.table(), scores(1, 0.2, whole=True)])
+    assert [(row["observed_at"], row["value"]) for row in rows] == [(day(0), 0.1), (day(1), 0.2)]
