@@ -84,7 +84,7 @@ def judge(model: prediction.Model, world: World, start: datetime, end: datetime)
 
 def trees(found: learning.Rows, through: datetime, world: World) -> Floats:
     """Return the joined order with gradient-boosted trees (monotone alike) in place of the simple model."""
-    from sklearn.ensemble import HistGradientBoostingClassifier  # type: ignore[import-untyped]
+    from sklearn.ensemble import HistGradientBoostingClassifier
 
     x, y, weight = learning.chosen(found, through)
     signs = [one.sign for one in prediction.USED]

@@ -214,7 +214,7 @@ def _t0(connection: duckdb.DuckDBPyConnection, intel: Path, model: prediction.Mo
 
 def _self_test(found: learning.Rows) -> None:
     """Our fitting agrees with scikit-learn's where no direction is demanded."""
-    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+    from sklearn.linear_model import LogisticRegression
 
     use = found.sampled | ~np.isnat(found.added)
     x = found.x[use][:60_000].astype(np.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -93,3 +94,25 @@ def test_an_earlier_key_of_an_exposure_leads_to_the_present_one(cli: Any, own: P
         assert [one["id"] for one in cli("exposures", "--where", query, "--json", "-w", str(own)).json()] == [new]
     assert cli("exposures", "--where", f"id != {old}", "--json", "-w", str(own)).json() == []
     assert cli("explain", old, "--json", "-w", str(own)).json()["id"] == new
+
+
+def test_two_clusters_with_the_same_names_are_two_in_the_lists(cli: Any, own: Path, tmp_path: Path) -> None:
+    pod = {
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"hostPID": True, "containers": [{"image": "a:1"}]},
+    }
+    for name in ("one", "two"):
+        lines: list[dict[str, Any]] = [
+            {"foreshore_collection": 1, "connector": "kubernetes", "source": "cluster",
+             "collected_at": f"{TODAY:%Y-%m-%d}T00:00:00Z"},
+            {"call": "pods", "scope": {"account": f"https://{name}.example.com"},
+             "body": {"kind": "PodList", "items": [pod]}},
+            {"complete": True},
+        ]  # fmt: skip
+        path = tmp_path / f"{name}.ndjson"
+        path.write_text("\n".join(json.dumps(one) for one in lines), encoding="utf-8")
+        assert cli("import", str(path), "-w", str(own)).code == 0
+    assert cli("cycle", "-w", str(own)).code == 0
+    assets = [one["name"] for one in cli("assets", "--json", "-w", str(own)).json()]
+    assert (assets.count("shop/Pod/web"), assets.count("a:1")) == (2, 1)
+    assert len(cli("exposures", "--json", "-w", str(own)).json()) == 2

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +154,48 @@ def test_without_a_cycle_the_reader_is_told_what_to_do(cli: Cli, tmp_path: Path,
     assert said.code == 3
     assert "foreshore cycle" in said.err
     assert cli("intel", "impact", " ", *where).code == 2
+
+
+def test_what_a_release_lets_in_is_told_at_once(cli: Cli, copy: Path, tmp_path: Path) -> None:
+    text = (resources.files("foreshore.policy") / "intelligence.toml").read_text("utf-8")
+    few = re.sub(r"(?m)^least = \{ value = 20, low = 5,", "least = { value = 2, low = 1,", text)
+    assert few != text
+    (copy / "policy" / "intelligence.toml").write_text(few, encoding="utf-8")
+    first = catalogue(tmp_path / "kev.json", "CVE-2021-44228")
+    assert update(cli, copy, "--from", str(first)).code == 0
+    many = catalogue(tmp_path / "more.json", "CVE-2021-44228", FLAW, *(f"CVE-2020-{1000 + one}" for one in range(1, 7)))
+    said = update(cli, copy, "--from", str(many), "--json")
+    assert said.code == 10
+    assert FLAW not in json.dumps(json.loads(said.out)["impact"])  # what is held means nothing yet
+    assert impact(cli, copy, FLAW)["news"] == []
+    (one,) = json.loads(said.out)["held"]
+    told = cli("intel", "release", one["id"], "--because", "checked with its makers", "-w", str(copy))
+    assert told.code == 0
+    assert "7 statements are new" in told.out
+    assert f"{FLAW} was added to KEV" in told.out
+    assert "1 open exposure on 1 asset" in told.out
+    assert impact(cli, copy, FLAW)["news"][0]["kind"] == "kev"
+
+
+def test_what_vendors_settle_is_counted_until_a_later_range_takes_it_back(
+    cli: Cli, copy: Path, make: Any, tmp_path: Path
+) -> None:
+    def settled(*ranges: tuple[str, int]) -> int:
+        lines = [
+            f"CVE-2021-44228,affected,,pkg:maven/org.apache.logging.log4j/log4j-core,vendor,{text},{make.day(days)}"
+            for text, days in ranges
+        ]
+        path = make.signals(tmp_path / f"{len(ranges)}.csv", *lines)
+        assert update(cli, copy, "--from", str(path)).code == 0
+        result = cli("cycle", "--json", "-w", str(copy)).json()
+        assert sum(result["treatments"].values()) == 8  # nothing is deleted
+        return int(result["vendor_settled"])
+
+    outside, inside = "vers:maven/>=2.15.0|<2.17.1", "vers:maven/>=2.0.0|<2.17.1"
+    assert settled((inside, 7)) == 0
+    assert settled((inside, 7), (outside, 6)) == 1
+    assert "1 of these is fixed or not affected" in cli("cycle", "-w", str(copy)).out
+    report = tmp_path / "report.md"
+    assert cli("report", "--out", str(report), "-w", str(copy)).code == 0
+    assert "By their vendors' own data 1 " in report.read_text("utf-8")
+    assert settled((inside, 7), (outside, 6), (inside, 5)) == 0

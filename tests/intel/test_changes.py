@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from itertools import permutations
 from typing import Any
 
 import pyarrow as pa
@@ -82,7 +83,9 @@ def test_the_newest_record_of_a_package_holds_whatever_was_read_first(records: l
     ("words", "model"),
     [(("vers:deb/<1", "vers:deb/<2", "vers:deb/<1"), "vers:deb/<1"), (("vers:deb/<1", "vers:none/*"), "vers:none/*")],
 )
-def test_a_later_range_replaces_the_earlier_and_a_withdrawn_one_takes_it_back(words: tuple[str, ...], model: str) -> None:
+def test_a_later_range_replaces_the_earlier_and_a_withdrawn_one_takes_it_back(
+    words: tuple[str, ...], model: str
+) -> None:
     rows = rows_after([record(number, ("affected", word)) for number, word in enumerate(words)])
     assert last_words(rows, day(9), package) == {("affected", PACKAGE, None, model)}
 
@@ -119,7 +122,9 @@ def holds(rows: list[dict[str, Any]], kind: str, when: datetime) -> bool:
 
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.booleans(), min_size=1, max_size=4), st.randoms(use_true_random=False))
-def test_an_entry_that_leaves_a_list_and_comes_back_holds_on_the_days_that_list_it(listed: list[bool], lot: Any) -> None:
+def test_an_entry_that_leaves_a_list_and_comes_back_holds_on_the_days_that_list_it(
+    listed: list[bool], lot: Any
+) -> None:
     """The entry keeps its first date of addition, and lists come in any order after the first that has it."""
     files = [catalogue(number + 1, listed=one) for number, one in enumerate(listed)]
     lot.shuffle(files)
@@ -153,6 +158,15 @@ def test_whole_days_and_chosen_scores_in_any_order_give_the_same_history(days: l
     for number, (value, _) in enumerate(days):
         ((_, _, said, _),) = last_words(rows, day(number), lambda row: row["kind"])
         assert said == value
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_repeated_score_survives_a_late_day_before_it(order: tuple[int, ...], whole: bool) -> None:
+    files = [scores(0, 0.1, whole=True), scores(1, 0.2, whole=True), scores(2, 0.1, whole=whole)]
+    rows = rows_after([files[number] for number in order])
+    said = [last_words(rows, day(number), lambda row: row["kind"]) for number in range(3)]
+    assert [value for ((_, _, value, _),) in said] == [0.1, 0.2, 0.1]
 
 
 def test_a_late_day_restores_nothing_on_a_day_of_which_only_chosen_scores_are_known() -> None:

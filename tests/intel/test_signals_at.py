@@ -174,11 +174,8 @@ def test_components_are_dated_by_name_identifier_or_title() -> None:
         endings.in_title("PHP 7.4.x unsupported version"),
     ):
         assert found is not None
-        assert (found.cycle, found.day, found.years(date(2023, 11, 28))) == (
-            "7.4",
-            date(2022, 11, 28),
-            pytest.approx(1, abs=0.01),
-        )
+        assert (found.cycle, found.day) == ("7.4", date(2022, 11, 28))
+        assert found.years(date(2023, 11, 28)) == pytest.approx(1, abs=0.01)
     assert endings.of_software("", "php", "8.1").ended is False  # type: ignore[union-attr]
     assert endings.of_software("", "php", "5.6").ended is True  # type: ignore[union-attr]
     assert endings.of_software("", "unheard", "1.0") is None

@@ -65,15 +65,22 @@ def test_no_cell_of_the_host_list_is_a_formula(text: str) -> None:
         ("1.9", "2.0.3", "npm", "2.0.3"),
         ("", "3.1", "", "3.1"),
         ("7.0 build 5", "7.0 build 12", "", "7.0 build 12"),
+        ("1.2.9-r0", "1.2.8-r5, 1.2.10-r0", "apk", "1.2.10-r0"),
+        ("1.36.1-r9", "1.36.1-r10, 1.36.1-r11", "apk", "1.36.1-r10"),
+        ("2.0_rc1-r0", "2.0-r0", "apk", "2.0-r0"),
     ],
 )
 def test_the_smallest_version_that_is_enough(installed: str, fixed: str, ecosystem: str, wanted: str) -> None:
     assert versions.enough(installed, fixed, ecosystem) == wanted
 
 
-@given(st.lists(st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){0,3}", fullmatch=True), min_size=1, max_size=6))
-def test_the_greatest_is_never_below_the_least(listed: list[str]) -> None:
-    assert versions.key(versions.greatest(listed)) >= versions.key(versions.least(listed))
-    assert versions.greatest(listed) == versions.greatest(listed[::-1]) or (
-        versions.key(versions.greatest(listed)) == versions.key(versions.greatest(listed[::-1]))
-    )
+@given(
+    st.sampled_from(["", "apk", "npm", "deb"]),
+    st.lists(st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){2}", fullmatch=True), min_size=1, max_size=6),
+)
+def test_the_greatest_is_never_below_the_least(ecosystem: str, listed: list[str]) -> None:
+    least, greatest = versions.least(listed, ecosystem), versions.greatest(listed, ecosystem)
+    assert {least, greatest} <= set(listed)
+    # Nothing listed lies above the greatest, or below the least.
+    assert all(versions.enough(greatest, one, ecosystem) == "" for one in listed)
+    assert all(versions.enough(one, least, ecosystem) == "" for one in listed)

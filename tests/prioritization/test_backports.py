@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foreshore import policy
+from foreshore import policy, versions
 from foreshore.intel import releases
 from foreshore.prioritization import backports, comparing
 from foreshore.prioritization.backports import Installed, Statement, decide
@@ -144,11 +144,11 @@ def test_a_range_that_nobody_can_read_says_nothing(span: str) -> None:
 def test_alpine_orders_versions_as_its_package_manager_does() -> None:
     rising = ["1.0_alpha1-r0", "1.0_rc2-r0", "1.0-r0", "1.0-r9", "1.0-r10", "1.0_git1-r0", "1.0_p1-r0", "1.0a-r0",
               "1.0.1-r0", "1.2.9-r0", "1.2.10-r0"]  # fmt: skip
-    keys = [releases.alpine(one) for one in rising]
+    keys = [versions.alpine(one) for one in rising]
     assert None not in keys
     assert sorted(keys, key=lambda key: key or ()) == keys
-    assert releases.alpine("of no version") is None
-    assert releases.alpine("1.0_odd-r0") is None
+    assert versions.alpine("of no version") is None
+    assert versions.alpine("1.0_odd-r0") is None
 
 
 # --- over the tables ---

@@ -109,9 +109,37 @@ def test_usable_is_bounded_and_the_stronger_of_both_alone(evidence: list[tuple[f
     maturity_alone = with_signals(*({"exploit": exploit} for _, exploit in evidence))
     for row, first, second, (_, exploit) in zip(both, epss_alone, maturity_alone, evidence, strict=True):
         assert 0 <= row["usable_low"] <= row["usable"] <= row["usable_high"] <= 1
-        if exploit != "unknown":
+        if exploit in likelihood.SCORES_KNOW:  # a score was made from exploit code: the word is no second witness
+            assert row["usable"] == first["usable"]
+        else:
             assert row["usable"] == max(first["usable"], second["usable"])  # a maximum, never a product
             assert row["usable_high"] == max(first["usable_high"], second["usable_high"])
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.floats(0.0001, 0.999), st.floats(0.0001, 0.999))
+def test_two_forecasts_are_pooled_between_both_and_the_interval_holds_them(epss: float, own: float) -> None:
+    both, alone, ours, raised = with_signals(
+        {"epss": epss, "own": own, "exploit": "poc"},
+        {"epss": epss, "exploit": "poc"},
+        {"own": own, "exploit": "poc"},
+        {"epss": min(1.0, epss * 1.1), "own": min(1.0, own * 1.1), "exploit": "poc"},
+    )
+    least, most = sorted((alone["usable"], ours["usable"]))
+    assert least - 1e-9 <= both["usable"] <= most + 1e-9
+    assert both["usable_low"] <= min(alone["usable_low"], ours["usable_low"]) + 1e-9
+    assert both["usable_high"] >= max(alone["usable_high"], ours["usable_high"]) - 1e-9
+    assert raised["usable"] >= both["usable"] - 1e-12
+    assert (alone["evidence"], ours["evidence"]) == ("epss", "own_model")
+
+
+def test_words_stay_where_nothing_forecasts_and_ready_exploits_stay_beside_a_forecast() -> None:
+    poc, scored, ready = with_signals(
+        {"exploit": "poc"}, {"exploit": "poc", "epss": 0.0001}, {"exploit": "weaponized", "epss": 0.0001}
+    )
+    assert poc["usable"] == POLICY.number("likelihood.usable.poc").value
+    assert scored["usable"] < poc["usable"]
+    assert ready["usable"] == POLICY.number("likelihood.usable.weaponized").value
 
 
 @settings(max_examples=10, deadline=None)

@@ -159,3 +159,22 @@ def test_losses_grow_with_the_mean_chance_of_an_exploit() -> None:
     # The engine's draws of the numbers move both means a little.
     assert 0.7 * plain < found.contribution.mean[0] / 1e-6 < 1.3 * plain
     assert np.isclose(found.likelihood[0] / served([row], "none_known").column("likelihood")[0].as_py(), plain)
+
+
+@settings(deadline=None, max_examples=6)
+@given(ROW, st.sampled_from(WORDS[2:]))
+def test_what_the_vendor_settled_is_hardly_ever_there_whatever_the_news(row: dict[str, Any], word: str) -> None:
+    """An exploit that opens a way in: with the vendor's word the chance is at most the policy's of being wrong."""
+    most = POLICY.number("proof.truth.vendor_fixed").value
+    settled, plain = ({**row, "disposition": "", "vendor": vendor} for vendor in ("not_affected", ""))
+    before = served([settled], "none_known")
+    # As if nothing had led in by it before, so that the chance is found anew.
+    before = before.set_column(before.column_names.index("way_in"), "way_in", pa.array([""]))
+    others = Others(np.array([1]), np.array([row["contribution"]]))
+    after = renew(before, KNOWN[word], others, POLICY, seed=7)
+    there = before.set_column(before.column_names.index("vendor"), "vendor", pa.array([plain["vendor"]]))
+    unsettled = renew(there, KNOWN[word], others, POLICY, seed=7)
+    assert after.anew[0]
+    assert 0 < after.likelihood[0] <= most
+    assert after.likelihood[0] < unsettled.likelihood[0]
+    assert (after.treatment[0], after.may_be[0]) == ("watch", ("watch",))

@@ -40,7 +40,6 @@ SIGNALS = f"""weakness,kind,value,text,source,model,observed_at
 CWE-79,technique,,T1190,ctid,exploitation_technique,2025-01-01
 T1190,name,,Exploit Public-Facing Application,attack,,2025-01-01
 {NO_EPSS},cvss,7.5,CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N,nvd,3.1,2025-05-30
-{NO_EPSS},own_model,0.12,"[""code is public"", ""network service""]",foreshore,m1,2025-05-31
 {OLD},cvss,9.8,CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H,nvd,3.1,2025-02-01
 {OLD},fixed_in,,pkg:deb/debian/openssl?distro=debian-12,osv:DSA-1,3.0.11-1~deb12u1,2025-03-01
 """
@@ -122,8 +121,9 @@ def test_a_cve_without_epss_is_told_by_the_own_model_with_its_reasons(place: Pat
     found, text = explained(place, NO_EPSS)
     assert found["answers"][1]["answer"] == "no"
     assert "No exploit is known to exploitdb as of 2025-06-01" in found["answers"][1]["why"]
-    assert "code is public; network service" in text
-    assert "12 %" in text
+    assert "EPSS does not score it; our own model (" in text
+    assert "lowered by: " in text
+    assert "log_odds" not in text, "reasons are told in words"
 
 
 def test_a_cloud_misconfiguration_is_told_by_its_class(place: Path) -> None:

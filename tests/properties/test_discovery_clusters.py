@@ -29,8 +29,10 @@ def collection(cluster: Cluster, day: int, pods: tuple[str, ...] = ("web",)) -> 
         "subjects": [{"kind": "Group", "name": "ops"}],
     }  # fmt: skip
     spaces = [{"metadata": {"name": "kube-system", "uid": uid}}] if uid else []
-    calls = (("pods", "Pod", items), ("clusterrolebindings", "ClusterRoleBinding", [binding]),
-             ("namespaces", "Namespace", spaces), ("statefulsets", "StatefulSet", []))  # fmt: skip
+    calls: list[tuple[str, str, list[dict[str, Any]]]] = [
+        ("pods", "Pod", items), ("clusterrolebindings", "ClusterRoleBinding", [binding]),
+        ("namespaces", "Namespace", spaces), ("statefulsets", "StatefulSet", []),
+    ]  # fmt: skip
     lines: list[dict[str, Any]] = [
         {"foreshore_collection": 1, "connector": "kubernetes", "source": source,
          "collected_at": f"2026-03-{day:02d}T06:00:00Z"},
@@ -98,3 +100,29 @@ def test_a_list_of_one_cluster_ends_nothing_in_another_behind_the_same_proxy(new
     assert world.gone() == {}
     take(world, north, 3, "kubernetes", ("web",))
     assert [{name for _run, name in part} for part in world.gone()] == [{"shop/StatefulSet/db"}]
+
+
+MANIFEST = b"""
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop}
+spec: {hostPID: true, containers: [{name: a, image: a:1}]}
+"""
+
+
+@pytest.mark.parametrize(("other", "pods"), [("hq", 1), ("south", 2)])
+def test_manifests_are_told_apart_by_their_site(new_world: Any, other: str, pods: int) -> None:
+    world = new_world()
+    records = list(kubernetes.PLUGIN.read(FileReport("manifest", MANIFEST)))
+    for name, site, source in (("one", "hq", "git"), ("other", other, "chart")):
+        world.take((name, records, Origin(site=site, source=source)))
+    assert called(world, "shop/Pod/web") == called(world, "shop/ServiceAccount/default") == pods
+    assert called(world, "a:1") == 1
+    assert len([key for key in world.state() if "k8s-host-pid" in key[1]]) == pods
+
+
+def test_what_runs_is_not_taken_for_a_manifest_of_the_same_name(new_world: Any) -> None:
+    world = new_world()
+    world.take(("manifest", list(kubernetes.PLUGIN.read(FileReport("manifest", MANIFEST))), Origin()))
+    take(world, (PROXY, "north", "c0ffee-1"), 2, "kubernetes")
+    assert called(world, "shop/ServiceAccount/default") == 2  # which cluster the manifest is for, nobody said

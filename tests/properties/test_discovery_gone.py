@@ -280,7 +280,11 @@ def kernel(number: int, release: str) -> Run:
 def test_a_fixed_kernel_package_waits_while_the_old_kernel_runs(new_world: Any) -> None:
     world = new_world()
     fixed = "4.18.0-513.11.1.el8_9"
-    package = Finding(asset="box", rule="r1", title="t", severity="high", weaknesses=(CVE,), component="pkg:rpm/redhat/kernel@4.18.0-513.9.1.el8_9", component_name="kernel", version="4.18.0-513.9.1.el8_9", fixed_version=fixed, proof="package")  # fmt: skip
+    package = Finding(
+        asset="box", rule="r1", title="t", severity="high", weaknesses=(CVE,), proof="package",
+        component="pkg:rpm/redhat/kernel@4.18.0-513.9.1.el8_9", component_name="kernel",
+        version="4.18.0-513.9.1.el8_9", fixed_version=fixed,
+    )  # fmt: skip
     world.take(run("scan", "scanner", 0, box(), package), kernel(1, "4.18.0-513.9.1.el8_9.x86_64"))
     world.take(run("scan 2", "scanner", 2, box(), Covered(asset="box", authenticated=True)))
     assert world.now(day(3)) == {CVE: "fixed"}  # nobody has seen what runs since

@@ -311,3 +311,15 @@ def test_observations_are_no_exposures(world: Any) -> None:
     found = world.take(run(0, ["web"], [seen, noted]))
     assert found.exposures.new == 0
     assert len(world.rows("FROM findings")) == 2
+
+
+def test_one_component_at_two_ports_is_one_exposure_and_both_ports_are_kept(new_world: Any) -> None:
+    world = new_world()
+    both = [flaw("web", "CVE-2024-0001", port=port, protocol="tcp") for port in (443, 8443, 443)]
+    world.take(run(0, ["web"], both))
+    assert len(world.state()) == 1
+    assert [row["port"] for row in world.rows("FROM findings ORDER BY port")] == [443, 8443]
+    assert len({row["exposure"] for row in world.rows("FROM finding_exposures")}) == 1
+    world.take(run(1, ["web"], both[:1]))  # the component is still there, whatever port it answers at
+    assert world.states() == {"CVE-2024-0001": "opened"}
+    assert len(world.rows("FROM findings")) == 2

@@ -34,7 +34,7 @@ STEPS = st.lists(st.one_of(IMPORT, st.sampled_from(["same", "different"])), min_
 
 
 @settings(
-    max_examples=12, deadline=None,
+    max_examples=8, deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 @given(steps=STEPS)

@@ -112,6 +112,11 @@ def show_treatments(result: dict[str, Any]) -> None:
     rows = [(TREATMENTS[name], f"{treatments[name]:,}", _MEANING[name]) for name in TREATMENTS]
     rows.append(("all open exposures", f"{sum(treatments.values()):,}", ""))
     table(("treatment", "exposures", "what it means"), rows, right=(1,))
+    settled = result.get("vendor_settled", 0)
+    if settled:
+        typer.echo(
+            f"By their vendors' own data {settled:,} of these {'is' if settled == 1 else 'are'} fixed or not affected."
+        )
     dismissed = result.get("dismissed", 0)
     if dismissed:
         typer.echo(

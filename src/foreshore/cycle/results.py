@@ -10,6 +10,7 @@ import numpy as np
 from foreshore import facts, keys
 from foreshore.intel.signals import feeds_at
 from foreshore.intel.update import NEEDED
+from foreshore.prioritization.backports import SETTLED
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,6 +38,8 @@ _FUNNEL = """
     from steps
 """
 _TREATMENTS = "select treatment, count(*) as n from assessed group by 1"
+# What would be open still, were it not for the vendor's own word on the installed version.
+_SETTLED = f"select count(*) as n from assessed where treatment = 'watch' and vendor in {SETTLED}"
 _TESTED = """
     select count(*) filter (verdict = 'confirmed') as confirmed, count(*) filter (verdict = 'refuted') as refuted,
         count(*) filter (verdict not in ('confirmed', 'refuted')) as untested
@@ -56,6 +59,7 @@ def summary(snapshot: LakeSnapshot, assessed: Assessed, acted: Acted) -> dict[st
         "currency": snapshot.scope.currency,
         "funnel": _funnel(snapshot, table),
         "treatments": {name: treated.get(name, 0) for name in facts.TREATMENTS},
+        "vendor_settled": snapshot.sql(_SETTLED, assessed=table)["n"][0].as_py(),
         "dismissed": treated.get(None, 0),
         "validated": snapshot.sql(_TESTED, assessed=table).to_pylist()[0],
         "actions": len(acted.actions),

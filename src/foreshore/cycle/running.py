@@ -67,10 +67,20 @@ def run(
         serving.publish(lake, cycle, assets=assessed.modelled.context.assets, weighed=assessed.weighed)
         if yardsticks.took_effect(workspace, lake, cycle, read.policy):
             on_note("the policy has changed since the last cycle: foreshore policy history")
-        if tended := upkeep.tend(lake):
-            on_note(f"many small files of facts were merged ({tended.merged} groups), so that reading stays quick")
+        _tend(workspace, lake, on_note)
     _acknowledge(workspace, cycle, result)
     return result
+
+
+def _tend(workspace: Workspace, lake: Lake, on_note: Say) -> None:
+    """Merge small files of facts, and erase raw evidence that is older than the workspace keeps its kind."""
+    from foreshore.store import evidence
+
+    if tended := upkeep.tend(lake):
+        on_note(f"many small files of facts were merged ({tended.merged} groups), so that reading stays quick")
+    if erased := evidence.expire(workspace, datetime.now(UTC)):
+        which = "1 piece" if len(erased) == 1 else f"{len(erased):,} pieces"
+        on_note(f"{which} of raw evidence erased, older than [retention] in foreshore.toml; digests and facts stay")
 
 
 def snapshot_of(lake: Lake, cycle: int, as_of: datetime, seed: int, read: Inputs) -> LakeSnapshot:

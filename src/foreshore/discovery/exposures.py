@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 RECIPE = "place-1"
 _KEY = keys.sql("atom::VARCHAR", "weakness", "place_kind", "place")
+# The place of what sits in a component has no port, but one component may answer at several, each reached in its way.
+_WHERE = """f.place || CASE WHEN f.port > 0 AND f.place_kind NOT IN ('port', 'web')
+    THEN chr(30) || coalesce(nullif(lower(f.protocol), ''), 'tcp') || '/' || f.port ELSE '' END"""
 
 
 def settle(lake: Lake, staging: Staging) -> dict[str, pa.Table]:
@@ -69,7 +72,7 @@ def _names(lake: Lake, staging: Staging) -> None:
 def _found(lake: Lake, staging: Staging) -> None:
     """Key each staged finding by its content, and tell which contents are new."""
     content = keys.sql(
-        "o.atom::VARCHAR", "r.source", "f.rule", "f.place_kind", "f.place",
+        "o.atom::VARCHAR", "r.source", "f.rule", "f.place_kind", _WHERE,
         "array_to_string(f.weaknesses, ' ')",
         "f.version", "f.fixed_version", "f.severity::VARCHAR", "f.proof::VARCHAR", "f.word", "f.kind",
     )  # fmt: skip

@@ -16,11 +16,12 @@ from typing import NamedTuple
 from foreshore import facts
 from foreshore.discovery.patterns import regex
 
-RECIPE = "identity-2"
+RECIPE = "identity-3"
 ANCHOR = "anchor"  # the kind under which the key of an atom's own identifier set is kept
 ORDER = {kind: place for place, kind in enumerate((ANCHOR, *facts.STRONG, *facts.NAMES, *facts.WEAK))}
 SHORT = frozenset({"hostname", "netbios"})
 LOCAL_ENDINGS = (".local", ".lan", ".internal", ".home", ".localdomain", ".corp", ".intranet", ".home.arpa")
+UNPLACED = "kubernetes:///"  # begins the name of an object of a cluster that is not told: it holds within its site
 CROWD = 64  # a short name or address that more atoms share than this tells nothing apart
 
 APART = "a person said that they are not the same"

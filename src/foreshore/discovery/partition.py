@@ -110,7 +110,7 @@ def _number(connection: duckdb.DuckDBPyConnection) -> None:
             FROM pi GROUP BY atom)"""
     )
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE pi_session AS
+        f"""CREATE OR REPLACE TEMP TABLE pi_session AS
         WITH dated AS (
             SELECT DISTINCT p.*, kind IN ('ip', 'hostname', 'netbios', 'anchor') AS weak FROM pi_windowed p
         ), gaps AS (
@@ -122,7 +122,8 @@ def _number(connection: duckdb.DuckDBPyConnection) -> None:
                     gaps
         ) SELECT DISTINCT s.atom, s.kind, s.value, s.site, s.session FROM sessions s
           UNION ALL
-          SELECT DISTINCT atom, kind, value, '' AS site, 0 AS session FROM dated WHERE NOT weak"""
+          SELECT DISTINCT atom, kind, value, CASE WHEN starts_with(value, '{identity.UNPLACED}') THEN site ELSE ''
+              END AS site, 0 AS session FROM dated WHERE NOT weak"""
     )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE pi_group AS

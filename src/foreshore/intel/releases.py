@@ -48,34 +48,3 @@ def of_banner(version: str) -> tuple[str, str] | None:
     if found := _BANNER.search(version):
         return (found[2].lower(), f"{found[1]}-{found[3]}")
     return None
-
-
-_ALPINE = re.compile(
-    r"(?P<numbers>\d+(?:\.\d+)*)(?P<letter>[a-z]?)(?P<suffixes>(?:_[a-z]+\d*)*)(?:~[0-9a-f]+)?(?:-r(?P<build>\d+))?\Z"
-)
-_SUFFIX = re.compile(r"_([a-z]+)(\d*)")
-# What stands before the release itself, and after it.
-_SUFFIXES = {"alpha": -4, "beta": -3, "pre": -2, "rc": -1, "cvs": 1, "svn": 2, "git": 3, "hg": 4, "p": 5}
-
-AlpineOrder = tuple[tuple[tuple[int, int, str], ...], str, tuple[tuple[int, int], ...], int]
-
-
-@lru_cache(maxsize=100_000)
-def alpine(version: str) -> AlpineOrder | None:
-    """Return a key that orders versions of Alpine's packages as its package manager does; None for no version.
-
-    Numbers by size (with a leading zero as a fraction), then the letter, then suffixes before or after the
-    release, then the build (Alpine's APKBUILD reference, `pkgver` and `pkgrel`).
-    """
-    found = _ALPINE.match(version)
-    if found is None:
-        return None
-    first, *others = found["numbers"].split(".")
-    numbers = [(1, int(first), "")]
-    numbers += [(0, 0, one.rstrip("0")) if one[0] == "0" and len(one) > 1 else (1, int(one), "") for one in others]
-    suffixes = []
-    for word, number in _SUFFIX.findall(found["suffixes"]):
-        if word not in _SUFFIXES:
-            return None
-        suffixes.append((_SUFFIXES[word], int(number or 0)))
-    return tuple(numbers), found["letter"], (*suffixes, (0, 0)), int(found["build"] or 0)

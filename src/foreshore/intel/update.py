@@ -36,7 +36,7 @@ FEEDS = "foreshore.intel.feeds"
 # What has to be read for a question to have an answer: any one of the feeds named.
 NEEDED = {
     "kev": ("kev",),
-    "epss": ("epss",),
+    "epss": ("epss", "epss_api"),
     "cvss": ("cve5", "nvd"),
     "exploits": ("poc_index", "metasploit", "exploitdb"),
 }

@@ -3,34 +3,11 @@
 from __future__ import annotations
 
 import re
-from functools import cache
-from typing import Any
 
-_SCHEMES = {
-    "deb": "DebianVersion", "rpm": "RpmVersion", "apk": "AlpineLinuxVersion", "npm": "SemverVersion",
-    "pypi": "PypiVersion", "maven": "MavenVersion", "golang": "GolangVersion", "gem": "RubygemsVersion",
-    "nuget": "NugetVersion", "composer": "ComposerVersion", "cargo": "SemverVersion",
-}  # fmt: skip
+from foreshore.versions import reaches
+
 _SPLIT = re.compile(r"[,;|]| or ")
 _PARTS = re.compile(r"(\d+)")
-
-
-@cache
-def _class_of(ecosystem: str) -> Any:
-    from univers import versions
-
-    return getattr(versions, _SCHEMES[ecosystem], None) if ecosystem in _SCHEMES else None
-
-
-def key(version: str, ecosystem: str = "") -> tuple[int, Any]:
-    """Return something that orders versions of one ecosystem; unknown ones by their numbers and letters."""
-    scheme = _class_of(ecosystem)
-    if scheme is not None:
-        try:
-            return (1, scheme(version))
-        except Exception:  # univers raises different errors for a version that is none of its scheme
-            return (0, _natural(version))
-    return (0, _natural(version))
 
 
 def _natural(version: str) -> tuple[tuple[int, int, str], ...]:
@@ -39,10 +16,9 @@ def _natural(version: str) -> tuple[tuple[int, int, str], ...]:
 
 
 def _less(left: str, right: str, ecosystem: str) -> bool:
-    one, other = key(left, ecosystem), key(right, ecosystem)
-    if one[0] == other[0]:
-        return bool(one[1] < other[1])
-    return _natural(left) < _natural(right)
+    """By the ecosystem's own order; by numbers and letters where nobody can say."""
+    reached = reaches(ecosystem, left, right)
+    return not reached if reached is not None else _natural(left) < _natural(right)
 
 
 def major(version: str) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any
 from urllib.parse import unquote
 
-from foreshore.intel import releases
+from foreshore import versions
 
 _EPOCH = re.compile(r"(?<![\w.])(\d+):([^-|,<>=\s]+)")
 _CONSTRAINT = re.compile(r"(>=|<=|!=|=|<|>)?([^<>=!|\s]+)")
@@ -30,35 +29,8 @@ def with_epoch(kind: str, installed: str, told: list[str]) -> str:
 def at_least(kind: str, installed: str, wanted: str) -> bool:
     """Is `installed` at or above `wanted` in the order of the package type `kind`? False where nobody can say."""
     if kind in ("deb", "rpm") and ":" in installed and ":" not in wanted:
-        return bool(_compared(kind, installed.split(":", 1)[1], wanted))
-    return bool(_compared(kind, installed, wanted))
-
-
-@lru_cache(maxsize=200_000)
-def _compared(kind: str, installed: str, wanted: str) -> bool | None:
-    one, other = _version(kind, installed), _version(kind, wanted)
-    if one is None or other is None:
-        return None
-    try:
-        return bool(one >= other)
-    except Exception:  # univers raises different errors for versions that it cannot compare
-        return None
-
-
-@lru_cache(maxsize=200_000)
-def _version(kind: str, text: str) -> Any:
-    if kind == "apk":  # univers orders 1.36.1-r10 before 1.36.1-r9
-        return releases.alpine(text)
-    from univers.version_range import RANGE_CLASS_BY_SCHEMES
-
-    scheme = RANGE_CLASS_BY_SCHEMES.get(kind)
-    if scheme is None or not text:
-        return None
-    try:
-        make: Any = scheme.version_class
-        return make(text)
-    except Exception:  # univers raises different errors for a version that is none of its scheme
-        return None
+        return bool(versions.reaches(kind, installed.split(":", 1)[1], wanted))
+    return bool(versions.reaches(kind, installed, wanted))
 
 
 @lru_cache(maxsize=200_000)
@@ -68,7 +40,7 @@ def holds(kind: str, span: str, installed: str) -> bool | None:
     Constraints are read as intervals in their order, so that intervals may overlap.
     """
     scheme, slash, listed = span.partition("/")
-    if not slash or not listed or _version(kind, installed) is None:
+    if not slash or not listed or versions.key(kind, installed) is None:
         return None
     if listed == "*":
         return scheme != "vers:none"
@@ -76,7 +48,7 @@ def holds(kind: str, span: str, installed: str) -> bool | None:
     inside = False
     for text in listed.split("|"):
         found = _CONSTRAINT.fullmatch(text.strip())
-        if found is None or _version(kind, unquote(found[2])) is None:
+        if found is None or versions.key(kind, unquote(found[2])) is None:
             return None
         sign, bound = found[1] or "=", unquote(found[2])
         if sign in (">", ">="):
@@ -93,5 +65,5 @@ def holds(kind: str, span: str, installed: str) -> bool | None:
 
 
 def _meets(kind: str, installed: str, sign: str, bound: str) -> bool:
-    above, below = bool(_compared(kind, installed, bound)), bool(_compared(kind, bound, installed))
+    above, below = bool(versions.reaches(kind, installed, bound)), bool(versions.reaches(kind, bound, installed))
     return {">=": above, ">": above and not below, "<=": below, "<": below and not above, "=": above and below}[sign]

@@ -152,17 +152,32 @@ def _one_exposure(row: Row, known: Known, now: datetime) -> list[dict[str, Any]]
                   "identity and place", "")]  # fmt: skip
 
 
+_REST = "everything else that is known"  # the model's sum of its small reasons
+
+
 def own_words(signals: Row) -> str:
-    """Return in words what our own model gives the weakness, with its main reasons."""
+    """Return in words what our own model gives the weakness, with its main reasons for and against."""
+    chance = f"our own model ({signals['own_model']}) gives it {100 * signals['own']:.2g} % in 30 days"
+    text = chance[:1].upper() + chance[1:] if signals["epss"] is not None else f"EPSS does not score it; {chance}"
+    up, down = _reasons(signals["own_reasons"])
+    more = [f"raised by: {'; '.join(up[:3])}"] if up else []
+    more += [f"lowered by: {'; '.join(down[:3])}"] if down else []
+    return f"{text}, {', '.join(more)}." if more else f"{text}."
+
+
+def _reasons(text: str | None) -> tuple[list[str], list[str]]:
+    """Return what raises and what lowers the model's chance, the strongest first, without its starting point."""
     import json
 
-    text = f"EPSS does not score it; our own model ({signals['own_model']}) gives it {100 * signals['own']:.2g} % in 30 days"
     try:
-        reasons = json.loads(signals["own_reasons"] or "[]")
-    except ValueError:
-        reasons = []
-    words = [str(one) for one in reasons if one] if isinstance(reasons, list) else []
-    return f"{text}: {'; '.join(words[:4])}." if words else f"{text}."
+        listed = [one for one in json.loads(text or "[]") if isinstance(one, dict)]
+    except (ValueError, TypeError):
+        return [], []
+    ordered = sorted(listed[1:], key=lambda one: -abs(float(one.get("log_odds", 0.0))))
+    words = [
+        (str(one.get("because", "")), float(one.get("log_odds", 0.0))) for one in ordered if one.get("because") != _REST
+    ]
+    return [word for word, odds in words if word and odds > 0], [word for word, odds in words if word and odds < 0]
 
 
 def _of_the_world(known: Known, now: datetime) -> list[dict[str, Any]]:
@@ -175,7 +190,7 @@ def _of_the_world(known: Known, now: datetime) -> list[dict[str, Any]]:
         found.append(
             _fact(f"EPSS {100 * signals['epss']:.2g} % ({signals['epss_model']})", "EPSS", age(signals["epss_at"], now))
         )
-    if signals["own"] is not None and signals["epss"] is None:
+    if signals["own"] is not None:
         found.append(_fact(own_words(signals).rstrip("."), "own model", age(signals["own_at"], now)))
     if signals["kev"]:
         said = f"in CISA's catalogue of known exploited vulnerabilities since {signals['kev_at']:%Y-%m-%d}"

@@ -27,6 +27,7 @@ MATURITY = {
     "attacks": "likelihood.usable.kev",
     "ransomware": "likelihood.usable.ransomware",
 }
+SCORES_KNOW = ("none_known", "poc", "unknown")
 SCHEMA = pa.schema(
     [
         ("row", pa.int64()),
@@ -114,49 +115,71 @@ def with_effort(chance: Floats, effort: float) -> Floats:
 def _usable(facts: pa.Table, policy: Policy) -> Chance:
     """Weakness classes and kinds speak for what has no public name; else the strongest of all evidence."""
     maturity = facts["maturity"].to_pylist()
-    epss = facts["epss"].to_numpy(zero_copy_only=False).astype(np.float64)
     names = [
         f"likelihood.kind.{kind}.usable" if source == "kind" else MATURITY.get(word, f"likelihood.usable.{word}")
         for word, source, kind in zip(
             maturity, facts["usable_source"].to_pylist(), facts["kind"].to_pylist(), strict=True
         )
     ]
-    chance = _chance(names, policy)
-    # EPSS knows of exploit code: with a score, missing exploit feeds leave the top open but not the middle.
-    unknown = np.array(maturity) == "unknown"
-    known_low = policy.number("likelihood.usable.none_known")
-    scored = ~np.isnan(epss)
-    value = np.where(unknown & scored, known_low.value, chance.value)
-    low = np.where(unknown & scored, known_low.low, chance.low)
-    known = Chance(value, low, chance.high, chance.param)
-    return _stronger(_by_score(known, epss, "likelihood.epss.carried", policy), facts, policy)
+    forecast = _forecast(facts, policy)
+    chance = _without_what_scores_know(_chance(names, policy), np.array(maturity), ~np.isnan(forecast.value))
+    return _by_forecast(chance, forecast, policy)
 
 
-def _stronger(chance: Chance, facts: pa.Table, policy: Policy) -> Chance:
-    """Our own model's chance counts where it is the stronger evidence; it never lowers anything.
+def _forecast(facts: pa.Table, policy: Policy) -> Chance:
+    """The chance of exploitation within 30 days by EPSS, by our own model, or by both; NaN where neither speaks.
 
-    It speaks of entries in KEV, which lists only a part of what is exploited: `likelihood.own.unlisted`.
+    Two forecasts are pooled by the mean of their log-odds, weighted (`likelihood.own.weight`; a logarithmic
+    opinion pool). Ours speaks of entries in KEV, which lists a part of what is exploited: `likelihood.own.unlisted`.
+    Where they disagree, the interval holds both.
     """
-    if "own" not in facts.column_names:
-        return chance
-    own = facts["own"].to_numpy(zero_copy_only=False).astype(np.float64)
-    return _by_score(chance, own, "likelihood.own.carried", policy, policy.number("likelihood.own.unlisted"))
+    epss, own = (
+        facts[name].to_numpy(zero_copy_only=False).astype(np.float64)
+        if name in facts.column_names
+        else np.full(len(facts), np.nan)
+        for name in ("epss", "own")
+    )
+    wider = policy.number("likelihood.own.unlisted")
+    ours = with_effort(own, wider.value)
+    weight = policy.number("likelihood.own.weight").value
+    odds = (1 - weight) * _log_odds(epss) + weight * _log_odds(ours)
+    pooled = np.where(np.isnan(odds), np.where(np.isnan(epss), ours, epss), 1 / (1 + np.exp(-odds)))
+    names = np.where(np.isnan(epss), "likelihood.own.carried", "likelihood.epss.carried").astype(object)
+    low, high = np.fmin(epss, with_effort(own, wider.low)), np.fmax(epss, with_effort(own, wider.high))
+    return Chance(pooled, np.fmin(low, pooled), np.fmax(high, pooled), names)
 
 
-def _by_score(chance: Chance, p30: Floats, name: str, policy: Policy, times: Parameter | None = None) -> Chance:
-    """Take the larger of what is known and of a score for 30 days, carried over to this attacker and year."""
-    scored = ~np.isnan(p30)
-    year = epss_to_year(np.where(scored, p30, 0.0), policy)
-    carried = policy.number(name)
+def _log_odds(chance: Floats) -> Floats:
+    kept = np.clip(chance, 1e-9, 1 - 1e-9)
+    result: Floats = np.log(kept) - np.log1p(-kept)
+    return result
+
+
+def _without_what_scores_know(chance: Chance, maturity: NDArray[Any], scored: NDArray[np.bool_]) -> Chance:
+    """Where a score speaks, “proof of concept” and “none known” are not a second witness beside it.
+
+    Scores are made from exploit code among other things, and on past days floors for these words put thousands of
+    weaknesses above those that were attacked soon after (docs/howto/backtest.md). A ready exploit and attacks stay:
+    they are known, not forecast. Where no feed of exploits was read, the top stays open.
+    """
+    spoken = scored & np.isin(maturity, SCORES_KNOW)
+    top = np.where(spoken & (maturity != "unknown"), 0.0, chance.high)
+    return Chance(np.where(spoken, 0.0, chance.value), np.where(spoken, 0.0, chance.low), top, chance.param)
+
+
+def _by_forecast(chance: Chance, forecast: Chance, policy: Policy) -> Chance:
+    """Take the larger of what is known and of the forecast, carried over to this attacker and year."""
+    spoken = ~np.isnan(forecast.value)
+    carried = policy.number("likelihood.epss.carried")
     value, low, high = (
-        (with_effort(year, getattr(times, end)) if times else year) * getattr(carried, end)
-        for end in ("value", "low", "high")
+        np.where(spoken, epss_to_year(np.where(spoken, p30, 0.0), policy) * getattr(carried, end), 0.0)
+        for p30, end in ((forecast.value, "value"), (forecast.low, "low"), (forecast.high, "high"))
     )
     return Chance(
-        np.where(scored, np.maximum(chance.value, value), chance.value),
-        np.where(scored, np.maximum(chance.low, low), chance.low),
-        np.where(scored, np.maximum(chance.high, high), chance.high),
-        np.where(scored & (value > chance.value), name, chance.param),
+        np.maximum(chance.value, value),
+        np.maximum(chance.low, low),
+        np.maximum(chance.high, high),
+        np.where(spoken & (value > chance.value), forecast.param, chance.param),
     )
 
 

@@ -38,6 +38,7 @@ def gather(workspace: Workspace) -> dict[str, Any]:
             "currency": result.get("currency") or "",
             "funnel": _funnel(result.get("funnel", [])),
             **_treatments(served),
+            "vendor_settled": result.get("vendor_settled", 0),
             "services": [_service(one, result) for one in served.services()],
             "exposures": [_exposure(one, as_of) for one in served.first()],
             "plan": _plan(served, result),
