@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import re
 import shutil
 import sys
@@ -41,6 +42,7 @@ def run(*arguments: str) -> Said:
     out, err = io.StringIO(), io.StringIO()
     code = 0
     with (
+        mock.patch.dict(os.environ, {"COLUMNS": "200"}),  # tables wrap where the terminal is narrow; tests read whole words
         mock.patch.object(sys, "argv", ["foreshore", *arguments]),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),

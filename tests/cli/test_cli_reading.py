@@ -86,7 +86,7 @@ def test_explain_answers_the_three_questions_with_facts(cli: Cli, company: Path)
     assert all(one["question"].endswith("?") and one["why"] for one in found["answers"])
     assert all(step.keys() >= {"step", "fact", "source", "age", "assumed"} for step in found["path"])
     sources = {fact["source"] for fact in found["facts"]}
-    assert {"agents", "probes", "KEV", "EPSS"} <= sources
+    assert {"agents", "probes", "CISA KEV", "EPSS"} <= sources
     ages = [fact["age"] for fact in found["facts"] if fact["source"] == "agents"]
     assert ages == ["9 days old"]
     why_one = next(fact["fact"] for fact in found["facts"] if "are one exposure" in fact["fact"])
