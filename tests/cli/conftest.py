@@ -42,7 +42,9 @@ def run(*arguments: str) -> Said:
     out, err = io.StringIO(), io.StringIO()
     code = 0
     with (
-        mock.patch.dict(os.environ, {"COLUMNS": "200"}),  # tables wrap where the terminal is narrow; tests read whole words
+        mock.patch.dict(
+            os.environ, {"COLUMNS": "200"}
+        ),  # tables wrap where the terminal is narrow; tests read whole words
         mock.patch.object(sys, "argv", ["foreshore", *arguments]),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
