@@ -88,7 +88,7 @@ def measure(groups: dict[str, Plan]) -> dict[str, dict[str, Any]]:
 
 def _show(name: str, result: dict[str, Any]) -> None:
     """Print one case: what it took, and each target with how much of it is reached."""
-    if "failed" in result:
+    if isinstance(result.get("failed"), str):
         print(f"{name:<28} FAILED: {result['failed']}", flush=True)
         return
     spent = "  ".join(f"{key} {result[key]}" for key in ("cpu_s", "wall_s", "peak_mib") if key in result)
