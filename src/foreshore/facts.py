@@ -31,6 +31,10 @@ Proof = Literal["unknown", "banner", "version", "package", "configuration", "pro
 WayIn = Literal["network", "user", "local", "library", "identity", "configuration"]
 Treatment = Literal["act_now", "routine", "watch", "accepted", "unknown"]
 TREATMENTS: tuple[Treatment, ...] = ("act_now", "unknown", "routine", "watch", "accepted")
+TREATMENT_WORDS: dict[str, str] = {
+    "act_now": "act now", "unknown": "unknown", "routine": "routine patching", "watch": "watch",
+    "accepted": "accepted",
+}  # fmt: skip
 Disposition = Literal["false_positive", "not_applicable", "accepted", "mitigated", "duplicate", "not_ours"]
 DISMISSALS = ("false_positive", "not_applicable", "duplicate", "not_ours")
 # `reboot_pending`: the fix is installed and works only after a restart.

@@ -133,6 +133,20 @@ def test_two_forecasts_are_pooled_between_both_and_the_interval_holds_them(epss:
     assert (alone["evidence"], ours["evidence"]) == ("epss", "own_model")
 
 
+@pytest.mark.parametrize(("number", "signal"), [("epss", {"epss": 0.2}), ("own", {"own": 0.2})])
+def test_each_forecast_is_carried_over_by_its_own_number(number: str, signal: dict[str, float]) -> None:
+    content = POLICY.content()
+    likely = content["settings"]["likelihood"]
+    none = {**likely[number]["carried"], "value": 0.0, "low": 0.0}
+    changed = {**content["settings"], "likelihood": {**likely, number: {**likely[number], "carried": none}}}
+    other = policy.restore({**content, "settings": changed})
+    candidates = pa.Table.from_pylist([CANDIDATE | {"row": 0, "weakness": "CVE-2099-0001"}])
+    known = pa.Table.from_pylist([SIGNAL | {"weakness": "CVE-2099-0001", "exploit": "poc"} | signal], schema=TYPES)
+    (before,), (after,) = (likelihood.weigh(candidates, known, one).to_pylist() for one in (POLICY, other))
+    assert before["usable"] > 0
+    assert after["usable"] == 0
+
+
 def test_words_stay_where_nothing_forecasts_and_ready_exploits_stay_beside_a_forecast() -> None:
     poc, scored, ready = with_signals(
         {"exploit": "poc"}, {"exploit": "poc", "epss": 0.0001}, {"exploit": "weaponized", "epss": 0.0001}

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 
 from foreshore.cli.shared import (
-    TREATMENTS,
     JsonOption,
     WorkspaceOption,
     open_workspace,
@@ -16,6 +15,7 @@ from foreshore.cli.shared import (
     say,
     table,
 )
+from foreshore.facts import TREATMENT_WORDS
 
 
 def register(group: typer.Typer) -> None:
@@ -60,11 +60,11 @@ def show_impact(found: dict[str, Any]) -> None:
 
 def _row(one: dict[str, Any]) -> tuple[str, ...]:
     share, treated = one["contribution"], one["treatment"]
-    others = [TREATMENTS[name] for name in treated["may_be"] if name != treated["is"]]
-    now = TREATMENTS[treated["is"]] + (f" (or {', '.join(others)})" if others else "")
+    others = [TREATMENT_WORDS[name] for name in treated["may_be"] if name != treated["is"]]
+    now = TREATMENT_WORDS[treated["is"]] + (f" (or {', '.join(others)})" if others else "")
     mean = percent(share["mean"]) if share["mean"] is not None else "not known"
     return (
-        one["id"], one["asset_name"], TREATMENTS[treated["was"]], now, percent(share["was"]), mean,
+        one["id"], one["asset_name"], TREATMENT_WORDS[treated["was"]], now, percent(share["was"]), mean,
         f"{percent(share['low'])} to {percent(share['high'])}", str(one["due"]["is"] or ""),
     )  # fmt: skip
 

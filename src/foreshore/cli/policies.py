@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from foreshore.cli.shared import (
-    TREATMENTS,
     JsonOption,
     WorkspaceOption,
     day,
@@ -20,6 +19,7 @@ from foreshore.cli.shared import (
     table,
 )
 from foreshore.errors import UsageError
+from foreshore.facts import TREATMENT_WORDS
 
 policy_app = typer.Typer(
     no_args_is_help=True, help="The numbers and tables that everything is counted with.", rich_markup_mode=None
@@ -161,7 +161,7 @@ def _show_diff(found: dict[str, Any]) -> None:
     typer.echo("")
     table(
         ("treatment", "before", "after"),
-        [(TREATMENTS.get(one["treatment"], one["treatment"]), f"{one['before']:,}", f"{one['after']:,}")
+        [(TREATMENT_WORDS.get(one["treatment"], one["treatment"]), f"{one['before']:,}", f"{one['after']:,}")
          for one in found["treatments"]],
         right=(1, 2),
     )  # fmt: skip

@@ -8,7 +8,6 @@ import typer
 
 from foreshore.cli.shared import (
     EXPLOITS,
-    TREATMENTS,
     JsonOption,
     WorkspaceOption,
     day,
@@ -19,6 +18,7 @@ from foreshore.cli.shared import (
     table,
 )
 from foreshore.errors import PolicyStop
+from foreshore.facts import TREATMENT_WORDS
 
 TopOption = Annotated[int | None, typer.Option("--top", "-n", min=1, help="Only the first so many.")]
 
@@ -66,7 +66,7 @@ def exposure_row(row: dict[str, Any]) -> tuple[str, ...]:
     what = row["weakness"] if row["weakness"] in row["title"] else f"{row['weakness']} {row['title']}"
     share = row["contribution"]
     risk = f"{percent(share['mean'])} ({interval(share['low'], share['high'])})" if share["mean"] else "–"
-    treatment = row["disposition"] if row["treatment"] is None else TREATMENTS[row["treatment"]]
+    treatment = row["disposition"] if row["treatment"] is None else TREATMENT_WORDS[row["treatment"]]
     return (
         str(row["rank"]), row["id"], _short(what, 46), _short(row["asset_name"], 30), row["reachable"],
         EXPLOITS.get(row["exploit"], row["exploit"]), _short(", ".join(row["leads_to"]) or "nothing critical", 26),

@@ -9,7 +9,6 @@ import typer
 
 from foreshore.cli.shared import (
     FUNNEL,
-    TREATMENTS,
     JsonOption,
     WorkspaceOption,
     interval,
@@ -21,6 +20,7 @@ from foreshore.cli.shared import (
     table,
 )
 from foreshore.errors import UsageError
+from foreshore.facts import TREATMENT_WORDS
 
 scope_app = typer.Typer(no_args_is_help=True, help="What the programme looks at.", rich_markup_mode=None)
 
@@ -109,7 +109,7 @@ def show_funnel(result: dict[str, Any]) -> None:
 def show_treatments(result: dict[str, Any]) -> None:
     """Print the treatments and their sum."""
     treatments = result["treatments"]
-    rows = [(TREATMENTS[name], f"{treatments[name]:,}", _MEANING[name]) for name in TREATMENTS]
+    rows = [(TREATMENT_WORDS[name], f"{treatments[name]:,}", _MEANING[name]) for name in TREATMENT_WORDS]
     rows.append(("all open exposures", f"{sum(treatments.values()):,}", ""))
     table(("treatment", "exposures", "what it means"), rows, right=(1,))
     settled = result.get("vendor_settled", 0)

@@ -96,10 +96,6 @@ def day(value: datetime | date | None) -> str:
     return value.strftime("%Y-%m-%d") if value else ""
 
 
-TREATMENTS = {
-    "act_now": "act now", "unknown": "unknown", "routine": "routine patching", "watch": "watch",
-    "accepted": "accepted",
-}  # fmt: skip
 EXPLOITS = {
     "none_known": "none known", "poc": "proof of concept", "weaponized": "weaponised",
     "attacks": "used in attacks", "ransomware": "used by ransomware", "unknown": "unknown",

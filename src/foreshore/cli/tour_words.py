@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from foreshore.cli import shared
-from foreshore.cli.shared import EXPLOITS, FUNNEL, TREATMENTS, interval, percent
+from foreshore.cli.shared import EXPLOITS, FUNNEL, interval, percent
+from foreshore.facts import TREATMENT_WORDS
 
 if TYPE_CHECKING:
     from foreshore.cli.tour_points import Picture
@@ -100,7 +101,7 @@ def funnel(voice: Voice, cycle: dict[str, Any]) -> None:
 def treatments(voice: Voice, cycle: dict[str, Any]) -> None:
     """Show the treatments and their sum."""
     counts = cycle["treatments"]
-    rows = [(TREATMENTS[name], f"{counts[name]:,}", _TREATED[name]) for name in TREATMENTS]
+    rows = [(TREATMENT_WORDS[name], f"{counts[name]:,}", _TREATED[name]) for name in TREATMENT_WORDS]
     rows.append(("together", f"{sum(counts.values()):,}", "all open exposures"))
     voice.table(("treatment", "exposures", "what it means"), rows, (1,))
 
@@ -175,7 +176,7 @@ def sharper(voice: Voice, before: Picture, after: Picture) -> dict[str, Any]:
         ("nobody knows whether an attacker gets to it", *unknown),
         ("an attacker cannot get to it", before.reach("no"), after.reach("no")),
         *(
-            (f"treatment {TREATMENTS[name]}", old["treatments"][name], new["treatments"][name])
+            (f"treatment {TREATMENT_WORDS[name]}", old["treatments"][name], new["treatments"][name])
             for name in ("act_now", "unknown", "watch")
         ),
     ]  # fmt: skip
@@ -283,7 +284,7 @@ def closing(voice: Voice, result: dict[str, Any]) -> None:
         voice.head(f"A ticket, as {ticket['team']} sees it ({ticket['file']})")
         for line in ticket_in_short(ticket["text"]):
             voice.say("  " + line)
-    sums = ", ".join(f"{TREATMENTS[name]} {accounted['treatments'].get(name, 0):,}" for name in TREATMENTS)
+    sums = ", ".join(f"{TREATMENT_WORDS[name]} {accounted['treatments'].get(name, 0):,}" for name in TREATMENT_WORDS)
     voice.head("Every exposure accounted for")
     voice.tell(f"{sums}: {accounted['open']:,} open, each with its reason; dismissed: {accounted['dismissed']}.")
     voice.head("Where to look")

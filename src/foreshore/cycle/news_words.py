@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from foreshore.facts import TREATMENT_WORDS
 from foreshore.prioritization.treatment import percent
 
 Row = dict[str, Any]
-TREATMENTS = {
-    "act_now": "act now", "unknown": "unknown", "routine": "routine patching", "watch": "watch",
-    "accepted": "accepted",
-}  # fmt: skip
 EXPLOITS = {
     "none_known": "no exploit known", "poc": "a proof of concept is public", "weaponized": "a ready exploit is public",
     "attacks": "used in attacks", "ransomware": "used by ransomware", "unknown": "not known whether an exploit exists",
@@ -90,14 +87,15 @@ def _leading(count: int) -> str:
 def _treated(one: Row) -> list[str]:
     """Say what would change for how many, and for how many more it may."""
     changes = [
-        f"{TREATMENTS[move['from']]} → {TREATMENTS[move['to']]} for {move['exposures']:,}" for move in one["moves"]
+        f"{TREATMENT_WORDS[move['from']]} → {TREATMENT_WORDS[move['to']]} for {move['exposures']:,}"
+        for move in one["moves"]
     ]
     waiting, more = one["open_until_next_cycle"], one["may_act"]
     told = []
     if changes:
         told.append(f"Treatment would change: {', '.join(changes)} (preliminary until the next cycle).")
     elif not more:
-        now = ", ".join(f"{TREATMENTS[name]} {count:,}" for name, count in one["treatments"]["is"].items())
+        now = ", ".join(f"{TREATMENT_WORDS[name]} {count:,}" for name, count in one["treatments"]["is"].items())
         told.append(f"Treatment {'most likely ' if waiting else ''}stays as it is ({now}).")
     if more:
         told.append(f"{more:,} {'more ' if changes else ''}may have to be acted on now: only the next cycle can say.")

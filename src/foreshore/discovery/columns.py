@@ -221,17 +221,7 @@ class Columns:
             cvss_vector=[one.cvss_vector for one in batch],
             cvss_score=pa.array([one.cvss_score for one in batch], pa.float64()),
             proof=pa.array([self._proofs[one.proof] for one in batch], pa.int8()),
-            # Most speak of no restart and need no closer look.
-            word=[
-                restarts.word_of(one)
-                if "eboot" in one.evidence
-                or "estart" in one.evidence
-                or "unning kernel" in one.evidence
-                or "eboot" in one.title
-                or "estart" in one.title
-                else one.word
-                for one in batch
-            ],
+            word=_words(batch),
             evidence=[redact(one.evidence) if one.evidence else "" for one in batch],
             instances=pa.array([one.instances for one in batch], pa.int32()),
             first_seen=_stamps([one.first_seen for one in batch]),
@@ -403,6 +393,20 @@ class Columns:
 
 
 _MAP = pa.map_(pa.string(), pa.string())
+
+
+def _words(batch: Sequence[facts.Finding]) -> list[facts.Word]:
+    # Most speak of no restart and need no closer look: a call for each would cost more than the look.
+    return [
+        restarts.word_of(one)
+        if "eboot" in one.evidence
+        or "estart" in one.evidence
+        or "unning kernel" in one.evidence
+        or "eboot" in one.title
+        or "estart" in one.title
+        else one.word
+        for one in batch
+    ]
 
 
 def _private(value: str) -> bool:

@@ -170,10 +170,10 @@ def _without_what_scores_know(chance: Chance, maturity: NDArray[Any], scored: ND
 def _by_forecast(chance: Chance, forecast: Chance, policy: Policy) -> Chance:
     """Take the larger of what is known and of the forecast, carried over to this attacker and year."""
     spoken = ~np.isnan(forecast.value)
-    carried = policy.number("likelihood.epss.carried")
+    carried = _chance(forecast.param.tolist(), policy)
     value, low, high = (
-        np.where(spoken, epss_to_year(np.where(spoken, p30, 0.0), policy) * getattr(carried, end), 0.0)
-        for p30, end in ((forecast.value, "value"), (forecast.low, "low"), (forecast.high, "high"))
+        np.where(spoken, epss_to_year(np.where(spoken, p30, 0.0), policy) * share, 0.0)
+        for p30, share in zip(forecast[:3], carried[:3], strict=True)
     )
     return Chance(
         np.maximum(chance.value, value),

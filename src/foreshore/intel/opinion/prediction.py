@@ -80,15 +80,6 @@ def predict(
     return judged(known, model, reasons=reasons, as_of=as_of)
 
 
-def order_at(ask: Ask, as_of: datetime, weaknesses: pa.Table) -> Floats:
-    """Return the chance within 30 days of each row of `weaknesses`, in its order; NaN where no fit existed."""
-    found = predict(ask, as_of, weaknesses)
-    at = {name: place for place, name in enumerate(found["weakness"].to_pylist())}
-    places = np.array([at[name] for name in weaknesses["weakness"].to_pylist()], dtype=np.int64)
-    chances: Floats = found["p30"].to_numpy(zero_copy_only=False).astype(np.float64)[places]
-    return chances
-
-
 def judged(known: pa.Table, model: Model, *, reasons: bool = False, as_of: datetime | None = None) -> pa.Table:
     """Return the predictions for rows of `features.SCHEMA`."""
     logit, each = fit.log_odds(model.fit, matrix(known))
