@@ -81,7 +81,7 @@ def context(
         rules=pa.Table.from_pylist(rules, schema=RULE), ties=nothing, members=nothing, owners=nothing, services=(),
         groups=pa.Table.from_pylist([
             {"asset": asset, "site": "hq", "name": name} for name, listed in (groups or {}).items() for asset in listed
-        ], schema=GROUP), udp=udp,
+        ], schema=GROUP), udp=udp, attributes=nothing, controls=nothing,
     )  # fmt: skip
 
 

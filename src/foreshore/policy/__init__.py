@@ -12,14 +12,16 @@ import io
 import json
 import tomllib
 from collections.abc import Mapping
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from foreshore.errors import BadPolicy
-from foreshore.policy import checks, outcomes
+from foreshore.policy import checks, outcomes, rulebook
 
 Rows = list[dict[str, str]]
+RULES = "rules"  # the folder of the attack graph's rules; together they are the setting `rulebook`
 
 
 class Parameter(NamedTuple):
@@ -39,6 +41,11 @@ class Policy:
         self._settings = settings
         self._tables = tables
         self.digest = hashlib.sha256(_canonical(self.content()).encode()).hexdigest()
+
+    @cached_property
+    def rulebook(self) -> rulebook.Rulebook:
+        """The rules of the attack graph."""
+        return rulebook.read(self._settings["rulebook"])
 
     def number(self, name: str) -> Parameter:
         """Return the parameter called `name`, for example `likelihood.usable.kev`.
@@ -113,7 +120,9 @@ def load(folder: Path | None = None, *, only: str = "") -> Policy:
     settings, tables = _shipped()
     for path in _own_files(folder, only):
         text = text_of(path)
-        if path.suffix == ".toml":
+        if path.parent.name == RULES:
+            settings["rulebook"][path.stem] = toml(text, f"{RULES}/{path.name}")
+        elif path.suffix == ".toml":
             own = toml(text, path.name)
             checks.against(own, settings[path.stem], path.name, path.stem)
             settings[path.stem] = own
@@ -126,7 +135,21 @@ def load(folder: Path | None = None, *, only: str = "") -> Policy:
     _check_tables(tables)
     outcomes.obligations(settings["obligations"])
     outcomes.requirements(settings["standards"]["requirement"])
-    return Policy(settings, tables)
+    whole = Policy(settings, tables)
+    _check_rules(whole)
+    return whole
+
+
+def _check_rules(found: Policy) -> None:
+    """Read all rules; the number that each names has to be there, and has to be a chance."""
+    for rule in found.rulebook.rules:
+        where = f"{RULES}/{rule.family}.toml, {rule.name}.chance"
+        try:
+            unit = found.number(rule.chance).unit
+        except BadPolicy as error:
+            raise BadPolicy(error.what, where=where, hint=f"“{rule.chance}” is no number of the policy") from error
+        if unit not in ("probability", "share"):
+            raise BadPolicy(f"a chance is a probability, not a {unit}", where=where)
 
 
 def _check_tables(tables: Mapping[str, Rows]) -> None:
@@ -156,17 +179,21 @@ def _completed(own: Any, shipped: Any) -> Any:
 
 def shipped_files() -> list[str]:
     """Return the names of the shipped files, in alphabetical order."""
-    found = (one.name for one in resources.files(__name__).iterdir())
+    folder = resources.files(__name__)
+    found = [one.name for one in folder.iterdir()]
+    found += [f"{RULES}/{one.name}" for one in (folder / RULES).iterdir()]
     return sorted(name for name in found if name.endswith((".toml", ".csv")))
 
 
 def _shipped() -> tuple[dict[str, dict[str, Any]], dict[str, Rows]]:
-    settings: dict[str, dict[str, Any]] = {}
+    settings: dict[str, dict[str, Any]] = {"rulebook": {}}
     tables: dict[str, Rows] = {}
     for name in shipped_files():
         text = (resources.files(__name__) / name).read_text(encoding="utf-8")
         stem, suffix = name.rsplit(".", 1)
-        if suffix == "toml":
+        if name.startswith(f"{RULES}/"):
+            settings["rulebook"][stem.partition("/")[2]] = toml(text, name)
+        elif suffix == "toml":
             settings[stem] = toml(text, name)
         else:
             tables[stem] = rows(text, name)
@@ -176,14 +203,22 @@ def _shipped() -> tuple[dict[str, dict[str, Any]], dict[str, Rows]]:
 def _own_files(folder: Path | None, only: str) -> list[Path]:
     if folder is None or not folder.is_dir():
         return []
-    own = sorted(one for one in folder.iterdir() if one.suffix in (".toml", ".csv") and one.is_file())
-    own = [one for one in own if only in ("", one.name)]
+    own = [one for one in own_files(folder) if only in ("", one.relative_to(folder).as_posix())]
     for path in own:
-        if path.name not in shipped_files():
+        if path.parent.name != RULES and path.name not in shipped_files():
             raise BadPolicy(
                 "no policy file has this name", where=path.name, hint="one of " + ", ".join(shipped_files())
             )
     return own
+
+
+def own_files(folder: Path) -> list[Path]:
+    """Return a team's files in `folder`, in alphabetical order, and after them its rules."""
+    if not folder.is_dir():
+        return []
+    rules = folder / RULES
+    found = [one for one in sorted(folder.iterdir()) if one.suffix in (".toml", ".csv") and one.is_file()]
+    return found + (sorted(rules.glob("*.toml")) if rules.is_dir() else [])
 
 
 def text_of(path: Path) -> str:

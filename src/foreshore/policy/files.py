@@ -61,16 +61,19 @@ def listed(folder: Path) -> list[dict[str, Any]]:
     """
     rows = []
     ours = content_of(None)
-    for name in policy.shipped_files():
+    added = [
+        path.relative_to(folder).as_posix() for path in policy.own_files(folder) if path.parent.name == policy.RULES
+    ]
+    for name in dict.fromkeys([*policy.shipped_files(), *added]):
         path = folder / name
         own = path.is_file()
-        said: Mapping[str, Any] | None = ours[name]
+        said: Mapping[str, Any] | None = ours.get(name, {})
         if own:
             try:
                 said = _file(path)
             except BadPolicy:
                 said = None
-        changes = [] if said is None else list(_changes(name, ours[name], said))
+        changes = [] if said is None else list(_changes(name, ours.get(name, {}), said))
         digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest() if said is not None else None
         rows.append({"file": name, "own": own, "digest": digest, "changes": changes})
     return rows
@@ -78,23 +81,23 @@ def listed(folder: Path) -> list[dict[str, Any]]:
 
 def copy(folder: Path, name: str) -> Path:
     """Put a copy of the shipped file into `folder` to edit, and return it; raises UsageError where there is one."""
-    path = folder / named(name)
+    file = named(name)
+    path = folder / file
     if path.exists():
-        raise UsageError("there is a copy already", where=f"policy/{path.name}", hint="edit it, or remove it first")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.write_text(shipped(path.name), encoding="utf-8")
+        raise UsageError("there is a copy already", where=f"policy/{file}", hint="edit it, or remove it first")
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.write_text(shipped(file), encoding="utf-8")
     return path
 
 
 def problems(folder: Path) -> list[dict[str, str]]:
     """Return what is wrong with the own files, at most one mistake each: `where` (file:line), `what`, `hint`."""
     found = []
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if path.suffix in (".toml", ".csv") and path.is_file():
-            try:
-                policy.load(folder, only=path.name)
-            except BadPolicy as error:
-                found.append({"where": _where(error, folder), "what": error.what, "hint": error.hint})
+    for path in policy.own_files(folder):
+        try:
+            policy.load(folder, only=path.relative_to(folder).as_posix())
+        except BadPolicy as error:
+            found.append({"where": _where(error, folder), "what": error.what, "hint": error.hint})
     if not found:
         try:
             policy.load(folder)
@@ -105,7 +108,7 @@ def problems(folder: Path) -> list[dict[str, str]]:
 
 def _where(error: BadPolicy, folder: Path) -> str:
     """Return file:line of a mistake; the file alone where its line is not to be found."""
-    if re.match(r"[\w.-]+:\d+", error.where):
+    if re.match(r"[\w./-]+:\d+", error.where):
         return error.where
     name, _, entry = error.where.partition(", ")
     told = _AT_LINE.search(error.what)
@@ -135,7 +138,9 @@ def content_of(found: policy.Policy | None) -> dict[str, Mapping[str, Any]]:
     """Return what each file of a policy (or of the shipped one) says: entries by key, as text."""
     content = (found or policy.load(None)).content()
     flat: dict[str, Mapping[str, Any]] = {}
-    for stem, entries in content["settings"].items():
+    files = {name: entries for name, entries in content["settings"].items() if name != "rulebook"}
+    files |= {f"{policy.RULES}/{name}": entries for name, entries in content["settings"]["rulebook"].items()}
+    for stem, entries in files.items():
         flat[f"{stem}.toml"] = dict(_entries(entries, ""))
     for stem, rows in content["tables"].items():
         flat[f"{stem}.csv"] = _rows(stem, rows)

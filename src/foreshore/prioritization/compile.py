@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foreshore import keys
-from foreshore.prioritization import reach
+from foreshore.prioritization import matching, reach, ruled
 from foreshore.prioritization.places import Place
 from foreshore.prioritization.states import Ints, States
 from foreshore.prioritization.steps import Builder, Floats, Shared, Steps, key_of
@@ -48,7 +48,7 @@ class Compiled:
     """The graph of a snapshot, with what is needed to run and to explain it.
 
     `position` is, by exposure, the states from any of which its weakness can be used (pairs in
-    `position_row`, `position_state`).
+    `position_row`, `position_state`); `ruled` says where each rule of the rulebook applies.
     """
 
     states: States
@@ -56,6 +56,7 @@ class Compiled:
     reach: reach.Reach
     position_row: Ints
     position_state: Ints
+    ruled: ruled.Ruled
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,9 @@ class _Parts:
     row_port: Ints
     row_endpoint: Ints
     login: tuple[Ints, Ints, Ints]  # asset, port, endpoint of remote management
+    ruled: ruled.Ruled
+    ruled_endpoint: Ints  # those that rules ask for, in their order
+    tie_key: Ints
 
 
 def graph_of(context: Context, chances: Chances, scope: facts.Scope, policy: Policy) -> Compiled:
@@ -84,24 +88,32 @@ def graph_of(context: Context, chances: Chances, scope: facts.Scope, policy: Pol
     exposure_asset = np.searchsorted(asset_ids, _ids(context.exposures, "asset")).astype(np.int64)
     row, port = _network_rows(context, chances)
     login_asset, login_port = _login_ports(context, policy)
-    assets, ports = np.concatenate([exposure_asset[row], login_asset]), np.concatenate([port, login_port])
-    answers, endpoint = reach.answered(net, assets, ports, scope, policy)
+    rules = ruled.prepared(matching.match(context, policy.rulebook))
+    assets = np.concatenate([exposure_asset[row], login_asset, rules.wanted[0]])
+    answers, endpoint = reach.answered(net, assets, np.concatenate([port, login_port, rules.wanted[1]]), scope, policy)
     states = States(
         places=len(net.places), endpoints=len(answers.endpoint_of), assets=len(asset_ids),
-        sites=len(_sites(net.places)), services=len(context.services),
+        sites=len(_sites(net.places)), services=len(context.services), gates=rules.gates,
     )  # fmt: skip
     parts = _Parts(
         context, chances, policy, Builder(policy, states), answers, asset_ids,
         _ids(context.exposures, "exposure"), exposure_asset,
         np.array([keys.of("place", place.site, place.name) for place in net.places], np.int64),
         row, port, endpoint[: len(row)],
-        (login_asset, login_port, endpoint[len(row) :]),
+        (login_asset, login_port, endpoint[len(row) : len(row) + len(login_asset)]),
+        rules, endpoint[len(row) + len(login_asset) :], _tie_keys(context),
     )  # fmt: skip
-    for family in (_reach, _exploits, _foothold, _phishing, _credentials, _ties, _harm):
+    for family in (_reach, _exploits, _foothold, _phishing, _credentials, _ruled, _harm):
         family(parts)
     steps = parts.builder.build(_shared(parts))
     rows, where = _positions(parts)
-    return Compiled(states, steps, answers, rows, where)
+    return Compiled(states, steps, answers, rows, where, rules)
+
+
+def _tie_keys(context: Context) -> Ints:
+    ties = context.ties
+    kinds, notes = (ties.column(name).to_pylist() for name in ("kind", "note"))
+    return ruled.tie_keys(_ids(ties, "source"), _ids(ties, "target"), kinds, notes)
 
 
 def _ids(table: object, column: str) -> Ints:
@@ -298,31 +310,12 @@ def _foundations(parts: _Parts) -> NDArray[np.bool_]:
     return found
 
 
-# Kind of tie -> (policy's number, does the attacker go against its direction?). A role trusts its principal and
-# an identity is logged on to a host: who holds the latter gets the former.
-_TIES = {
-    "admin_of": ("movement.remote_service.known_admin", False),
-    "runs_as": ("movement.remote_service.known_admin", False),
-    "trusts": ("movement.remote_service.known_admin", True),
-    "member_of": ("movement.directory.member", False),
-    "controls": ("movement.directory.right", False),
-    "logged_on": ("movement.remote_service.identity_control", True),
-}
-
-
-def _ties(parts: _Parts) -> None:
-    """Known rights of one asset or identity over another."""
-    ties, states, builder = parts.context.ties, parts.builder.states, parts.builder
-    kinds = np.array(ties.column("kind").to_pylist(), dtype=object)
-    for kind, (name, against) in _TIES.items():
-        ends = ("target", "source") if against else ("source", "target")
-        source, target = (_ids(ties, end) for end in ends)
-        known = (kinds == kind) & np.isin(source, parts.asset_key) & np.isin(target, parts.asset_key)
-        source = np.searchsorted(parts.asset_key, source[known])
-        target = np.searchsorted(parts.asset_key, target[known])
-        builder.add("tie", states.admin(source), states.admin(target), p=builder.chance(name),
-                    param=builder.param(name), asset=target,
-                    key=key_of("tie", parts.asset_key[source], parts.asset_key[target]))  # fmt: skip
+def _ruled(parts: _Parts) -> None:
+    """Steps of the rulebook: rights, trusts and whatever else is known of assets and identities."""
+    ruled.add(parts.builder, parts.ruled, ruled.Numbers(
+        parts.builder.states, parts.reach.place_of, parts.asset_key, parts.tie_key, parts.ruled_endpoint,
+        len(parts.chances.usable) + len(parts.reach.priors),
+    ))  # fmt: skip
 
 
 def _harm(parts: _Parts) -> None:
@@ -359,19 +352,20 @@ def stands_on(service: facts.Service, base: facts.Service) -> bool:
 
 
 def _shared(parts: _Parts) -> Shared:
-    """Draws for each weakness (holds for the year), then for each unknown pair of places."""
+    """Draws for each weakness (holds for the year), for each unknown pair of places, for each unknown condition."""
     chances, builder, answers = parts.chances, parts.builder, parts.reach
     weak_keys = [keys.of("weakness", name) for name in chances.weakness_names]
     pair_keys = [keys.of(key) for key, _ in answers.priors]
     pair_p = [builder.chance(name) for _, name in answers.priors]
-    names = (*chances.usable_param, *(name for _, name in answers.priors))
+    conditions = ruled.draw_keys(parts.ruled, parts.tie_key)
+    names = (*chances.usable_param, *(name for _, name in answers.priors), *[ruled.CONDITION] * len(conditions))
     number_of = {name: builder.param(name) for name in dict.fromkeys(names)}
     params = [number_of[name] for name in names]
     return Shared(
-        key=np.array(weak_keys + pair_keys, np.int64),
-        p=np.concatenate([chances.usable, np.array(pair_p, np.float64)]),
+        key=np.array(weak_keys + pair_keys + conditions, np.int64),
+        p=np.concatenate([chances.usable, pair_p, [builder.chance(ruled.CONDITION)] * len(conditions)]),
         param=np.array(params, np.int64),
-        epistemic=np.arange(len(weak_keys) + len(pair_keys)) >= len(weak_keys),
+        epistemic=np.arange(len(weak_keys) + len(pair_keys) + len(conditions)) >= len(weak_keys),
     )
 
 

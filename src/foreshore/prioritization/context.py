@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from foreshore import facts
+from foreshore.policy.rulebook import Text
 from foreshore.query import attributes, selectors, zones
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from foreshore.policy.rulebook import Rulebook
 
 _ASSETS = """
 with named as (
@@ -127,16 +130,47 @@ select port from (
 ) group by port having bool_and(udp) order by port
 """
 
+# Relations between assets. What a run says holds until a later run of the same source lists the same extents whole.
 _TIES = """
-select r.kind, coalesce(a.canonical, r.source::BIGINT) as source,
-    coalesce(b.canonical, r.target::BIGINT) as target, max(r.observed_at) as observed_at,
-    any_value(runs.source) as told_by
+with extents as (
+    select l.run, list_sort(list(distinct l.extent)) as extents, any_value(r.source) as source, any_value(r.site) as site,
+        any_value(r.observed_at) as observed_at
+    from listed l join runs r on r.run = l.run where r.observed_at <= $as_of group by l.run
+), outdated as (
+    select old.run from extents old where exists (
+        select 1 from extents new where new.source = old.source and new.site = old.site
+            and new.observed_at > old.observed_at and list_has_all(new.extents, old.extents))
+)
+select r.kind, coalesce(a.canonical, try_cast(r.source as BIGINT)) as source,
+    coalesce(b.canonical, try_cast(r.target as BIGINT)) as target, r.note, max(r.observed_at) as observed_at,
+    arg_max(runs.source, (r.observed_at, runs.source)) as told_by
 from relations r join runs on runs.run = r.run
 left join asset_now a on a.asset = try_cast(r.source as BIGINT)
 left join asset_now b on b.asset = try_cast(r.target as BIGINT)
 where r.kind in ('admin_of', 'runs_as', 'trusts', 'runs', 'depends_on', 'member_of', 'controls', 'logged_on')
-    and r.source_kind = 'asset' and r.target_kind = 'asset' and r.observed_at <= $as_of
-group by all order by 1, 2, 3
+    and r.source_kind = 'asset' and r.target_kind = 'asset' and r.observed_at <= $as_of and r.allowed
+    and r.run not in (select run from outdated)
+group by all order by 1, 2, 3, 4
+"""
+
+# The latest word on each attribute that a rule asks for.
+_ATTRIBUTES = """
+with said as (
+    select coalesce(n.canonical, s.asset) as asset, unnest(map_entries(s.attributes), recursive := true),
+        s.observed_at, s.sighting
+    from sightings s left join asset_now n on n.asset = s.asset
+    where s.observed_at <= $as_of and list_has_any(list_transform(map_keys(s.attributes), lambda x: lower(x)), [$names])
+)
+select asset, lower(key) as name, arg_max(value, (observed_at, sighting)) as value
+from said where lower(key) in ($names) group by all order by 1, 2
+"""
+
+# The latest word on each control; of the same moment the worse one.
+_CONTROLS = """
+select coalesce(n.canonical, c.asset) as asset, c.kind,
+    arg_max(c.state, (c.observed_at, case c.state when 'off' then 2 when 'unknown' then 1 else 0 end)) as state
+from controls c left join asset_now n on n.asset = c.asset
+where c.observed_at <= $as_of group by all order by 1, 2
 """
 
 
@@ -153,6 +187,8 @@ class Context:
     owners: pa.Table  # asset, team
     services: tuple[facts.Service, ...]
     groups: pa.Table  # asset, site, name of a group that rules may name
+    attributes: pa.Table  # asset, name (lower case), value: those that rules of the attack graph ask for
+    controls: pa.Table  # asset, kind, state
     udp: frozenset[int]  # ports that are only known as UDP
 
 
@@ -177,8 +213,17 @@ def gather(snapshot: facts.Snapshot) -> Context:
         owners=_owners(assets, snapshot.scope),
         services=services,
         groups=ask(_GROUPS),
+        attributes=ask(_ATTRIBUTES.replace("$names", _asked(snapshot.policy.rulebook))),
+        controls=ask(_CONTROLS),
         udp=frozenset(ask(_UDP).column("port").to_pylist()),
     )
+
+
+def _asked(rulebook: Rulebook) -> str:
+    """Return the names of attributes that rules ask for, as a list of SQL; a pattern asks by its beginning."""
+    terms = (term.arguments[1] for rule in rulebook.rules for term in rule.where if term.name == "attribute")
+    names = {name for term in terms if isinstance(term, Text) for name in term.alternatives}
+    return ", ".join("'" + name.replace("'", "''") + "'" for name in sorted(names)) or "''"
 
 
 def services_of(scope: facts.Scope, assets: pa.Table) -> tuple[facts.Service, ...]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from foreshore.prioritization.risk import Risk
 
 # Steps that only restate the one before; they are not shown.
-_SILENT = frozenset({"foothold"})
+_SILENT = frozenset({"foothold", "gate"})
 _GAIN = {"user": "a foothold", "admin": "full control", "identity": "an identity", "data": "its data", "none": ""}
 
 
@@ -35,12 +35,15 @@ class Narrator:
     def __post_init__(self) -> None:
         """Take the columns that sentences need out of their tables once."""
         self.words = {row["rule"]: row for row in self.policy.table("rules")}
+        self.ruled = self.compiled.ruled.by_name()
+        self.words |= {name: {"technique": one.rule.technique} for name, one in self.ruled.items()}
         self.assets = self.context.assets.column("name").to_pylist()
         self.asset_keys = self.context.assets.column("asset").to_pylist()
         self.place_of = self.compiled.reach.place_of
         names = ["exposure", "weakness", "title", "sources", "last_seen", "component_name", "place"]
         self.exposures = self.context.exposures.select(names)
         self.told_of: dict[int, dict[str, Any]] = {}
+        self.row_of: dict[int, int] = {}
         self.services = [service.name for service in self.context.services]
         self.ports = [key[1] for key in self.compiled.reach.endpoint_of]
         first: dict[int, int] = {}
@@ -92,7 +95,7 @@ class Narrator:
         if shared >= 0:
             chance *= float(self.compiled.steps.shared.p[shared])
         told = {"reach": self._reach, "harm": self._harm, "harm_data": self._harm, "foundation": self._foundation}
-        row = told.get(rule, self._general)(step, rule)
+        row = (self._ruled if rule in self.ruled else told.get(rule, self._general))(step, rule)
         return {**row, "rule": rule, "technique": self.words[rule]["technique"], "probability": chance}
 
     def _reach(self, step: int, rule: str) -> dict[str, Any]:
@@ -134,11 +137,35 @@ class Narrator:
                 "fact": f"{weakness}: {title}", "source": ", ".join(told["sources"]),
                 "observed_at": told["last_seen"], "assumed": False, "cause": told["exposure"],
             }  # fmt: skip
-        elif rule == "tie":
-            more = {"fact": "a known right", "source": "relations", "assumed": False}
         zone = self.compiled.reach.places[int(self.place_of[asset])].name if asset >= 0 else values["place"]
         sentence = words["sentence"].format(**values).rstrip(".") + "."
         return _row(rule, sentence, asset=self.asset_keys[asset] if asset >= 0 else 0, zone=zone, **more)
+
+    def _ruled(self, step: int, rule: str) -> dict[str, Any]:
+        """Tell a step of the rulebook, with the relation or the exposure that it rests on."""
+        columns, one = self.compiled.steps.columns, self.ruled[rule]
+        why, asset, cause = (int(columns[name][step]) for name in ("why", "asset", "cause"))
+        names = {name: self.assets[int(rows[why])] for name, rows in one.things.items()}
+        sentence = one.rule.sentence.format_map(_Named(names)).rstrip(".") + "."
+        more: dict[str, Any] = {"fact": one.rule.title, "source": "policy", "assumed": False}
+        if cause >= 0:
+            told = self._exposure(cause)
+            more |= {"fact": f"{told['weakness']}: {told['title']}", "source": ", ".join(told["sources"]),
+                     "observed_at": told["last_seen"], "cause": told["exposure"]}  # fmt: skip
+        elif int(columns["tie"][step]) >= 0:
+            more |= self._tie(int(columns["tie"][step]))
+        more["assumed"] = int(columns["shared"][step]) >= 0
+        zone = self.compiled.reach.places[int(self.place_of[asset])].name if asset >= 0 else ""
+        return _row(rule, sentence, asset=self.asset_keys[asset] if asset >= 0 else 0, zone=zone, **more)
+
+    def _tie(self, row: int) -> dict[str, Any]:
+        """Tell a relation: who holds what over whom, and who says so."""
+        if not self.row_of:
+            self.row_of.update((key, number) for number, key in enumerate(self.asset_keys))
+        tie = self.context.ties.slice(row, 1).to_pylist()[0]
+        source, target = (self.assets[self.row_of[tie[end]]] for end in ("source", "target"))
+        note = tie["note"] or tie["kind"].replace("_", " ")
+        return {"fact": f"{source}: {note}: {target}", "source": tie["told_by"], "observed_at": tie["observed_at"]}
 
     def _exposure(self, row: int) -> dict[str, Any]:
         if row not in self.told_of:
@@ -165,6 +192,13 @@ class Narrator:
         source, service = (self.services[int(columns[name][step]) - first] for name in ("src", "dst"))
         sentence = self.words[rule]["sentence"].format(source=source, service=service) + "."
         return _row(rule, sentence, fact=f"{service} stands on {source}", source="scope")
+
+
+class _Named(dict[str, str]):
+    """Names of a rule's variables; a value that is no asset stays unsaid."""
+
+    def __missing__(self, key: str) -> str:
+        return "it"
 
 
 def _row(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,6 +57,15 @@ def run(snapshot: facts.Snapshot) -> Assessed:
     flow = dict(zip(keys, shares["proof_flow"].tolist(), strict=True))
     said = weighed.rows(found, risk, shares["proof_flow"])
     return Assessed(batches, found, risk, {key: row for row, key in enumerate(keys)}, flow, said)
+
+
+def checked(assessed: Assessed) -> Assessed:
+    """Return the same with what would move the first exposures down, each change tried by the engine."""
+    from foreshore.prioritization import lowering
+
+    found = assessed.modelled
+    table = lowering.applied(found, assessed.risk, assessed.batches["assessments"], found.policy)
+    return replace(assessed, batches={**assessed.batches, "assessments": table})
 
 
 def services(snapshot: facts.Snapshot, found: Modelled, risk: Risk) -> pa.Table:

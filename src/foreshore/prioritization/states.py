@@ -16,7 +16,7 @@ class States:
 
     `opened`: somebody opens what an attacker sent. Then a position in each place, reach of each
     endpoint, user and administrator on each asset, credentials of a place and of a site, harm to
-    each service.
+    each service, and gates where more than two things are needed at once.
     """
 
     places: int
@@ -24,6 +24,7 @@ class States:
     assets: int
     sites: int
     services: int
+    gates: int = 0
 
     opened: int = 0
 
@@ -55,7 +56,11 @@ class States:
         """Harm to a service."""
         return self.site_pool(0) + self.sites + np.asarray(number, np.int64)
 
+    def gate(self, number: Ints | int) -> Ints:
+        """Some of what a step needs, held together."""
+        return self.harm(0) + self.services + np.asarray(number, np.int64)
+
     @property
     def total(self) -> int:
         """How many states there are."""
-        return int(self.harm(0)) + self.services
+        return int(self.harm(0)) + self.services + self.gates

@@ -2,7 +2,7 @@
 
 A step needs its source state, and its guard where it has one; it succeeds with its own chance
 and, where it hangs on something shared (a working exploit, an unknown way between two places),
-only in worlds where that holds. Rules and their ATT&CK techniques stand in policy/rules.csv.
+only in worlds where that holds. Rules and their ATT&CK techniques stand in policy/rules.csv (those that are code) and policy/rules/ (data).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from foreshore.policy import Policy
 
 Floats = NDArray[np.float64]
-COLUMNS = ("rule", "src", "dst", "guard", "shared", "cause", "param", "asset", "place", "port", "why")
+COLUMNS = ("rule", "src", "dst", "guard", "shared", "cause", "param", "asset", "place", "port", "why", "tie")
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Shared:
 class Steps:
     """All steps as columns of equal length (int64), with own chance `p` and stable public `key`.
 
-    `rule` indexes `rules`; `cause` is a row of the exposures or -1; `asset`, `place`, `port` and `why`
-    (row of reach answers) say what the step is about, for its explanation; -1 where it is not about one.
+    `rule` indexes `rules`; `cause` is a row of the exposures or -1, `tie` a row of the ties; `asset`, `place`, `port`
+    and `why` (row of reach answers, or of where a rule applies) say what the step is about; -1 where it is not about one.
     """
 
     rules: tuple[str, ...]

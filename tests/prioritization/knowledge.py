@@ -1,0 +1,157 @@
+"""What readers say as the tables that rules are matched against, without a workspace, and a plain search over steps.
+
+Slow and simple on purpose: laws compare what the product does with this.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pyarrow as pa
+
+from foreshore.facts import Record, Relation, Sighting
+from foreshore.policy.rulebook import Rulebook
+from foreshore.prioritization import matching
+
+State = tuple[str, int]  # (admin or user, row of the asset)
+JOINING = ("sid", "cloud_id", "artifact", "arn", "fqdn")
+
+
+@dataclass
+class Known:
+    """Assets by row, and what is said of them."""
+
+    kinds: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    ties: set[tuple[str, int, int, str]] = field(default_factory=set)
+    attributes: dict[tuple[int, str], str] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)  # key of a sighting -> row
+
+    def asset(self, name: str, kind: str = "identity", **attributes: str) -> int:
+        """Add an asset and return its row."""
+        self.kinds.append(kind)
+        self.names.append(name)
+        self.rows[name] = len(self.names) - 1
+        for key, value in attributes.items():
+            self.attributes[self.rows[name], key] = value
+        return self.rows[name]
+
+
+def told(reports: Iterable[Iterable[Record]]) -> Known:
+    """Return what readers' records say; sightings that share an identifier are one asset."""
+    records = [list(one) for one in reports]
+    sightings = [one for report in records for one in report if isinstance(one, Sighting)]
+    parent: dict[str, str] = {}
+
+    def find(name: str) -> str:
+        while parent.setdefault(name, name) != name:
+            name = parent[name]
+        return name
+
+    for one in sightings:
+        handles = [f"key {one.key}"] + [f"{kind} {value.lower()}" for kind, value in one.identifiers if kind in JOINING]
+        for other in handles[1:]:
+            parent[find(other)] = find(handles[0])
+    known = Known()
+    row: dict[str, int] = {}
+    for one in sightings:
+        root = find(f"key {one.key}")
+        if root not in row:
+            row[root] = known.asset(one.name or one.key, one.kind)
+        elif one.name:
+            known.names[row[root]] = one.name
+        known.rows[one.key] = row[root]
+        for key, value in one.attributes:
+            known.attributes[row[root], key] = value
+    for tie in (one for report in records for one in report if isinstance(one, Relation)):
+        ends = [end.removeprefix("asset:") for end in (tie.source, tie.target)]
+        if all(end in known.rows for end in ends):
+            known.ties.add((tie.kind, known.rows[ends[0]], known.rows[ends[1]], tie.note))
+    return known
+
+
+def context(known: Known) -> Any:
+    """Return what rules are matched against."""
+    count = len(known.kinds)
+    empty = pa.array([[]] * count, pa.list_(pa.string()))
+    ties = sorted(known.ties)
+    attributes = sorted(known.attributes.items())
+    return SimpleNamespace(
+        assets=pa.table({
+            "asset": pa.array(range(count), pa.int64()), "kind": pa.array(known.kinds, pa.string()),
+            "name": pa.array(known.names, pa.string()), "names": empty,
+            "site": pa.array(["main"] * count, pa.string()), "tags": empty,
+        }),
+        ties=pa.table({
+            "kind": pa.array([one[0] for one in ties], pa.string()),
+            "source": pa.array([one[1] for one in ties], pa.int64()),
+            "target": pa.array([one[2] for one in ties], pa.int64()),
+            "note": pa.array([one[3] for one in ties], pa.string()),
+        }),
+        attributes=pa.table({
+            "asset": pa.array([row for (row, _), _ in attributes], pa.int64()),
+            "name": pa.array([key for (_, key), _ in attributes], pa.string()),
+            "value": pa.array([value for _, value in attributes], pa.string()),
+        }),
+        controls=pa.table({name: pa.array([], kind) for name, kind in
+                           (("asset", pa.int64()), ("kind", pa.string()), ("state", pa.string()))}),
+        exposures=pa.table({name: pa.array([], kind) for name, kind in
+                            (("asset", pa.int64()), ("rule", pa.string()), ("weakness", pa.string()))}),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one application of a rule needs and gives."""
+
+    rule: str
+    needs: frozenset[State]
+    gives: State
+    assumed: bool
+
+
+def steps(known: Known, rulebook: Rulebook) -> list[Step]:
+    """Return every application of every rule, and what holds without any: an administrator is a user."""
+    found = []
+    for one in matching.match(cast(Any, context(known)), rulebook):
+        rows = {name: column.tolist() for name, column in one.things.items()}
+        for number, unsure in enumerate(one.unsure.tolist()):
+            needs = frozenset((term.name, rows[term.things[0]][number]) for term in one.rule.holds)
+            for gain in one.rule.gains:
+                found.append(Step(one.rule.name, needs, (gain.name, rows[gain.things[0]][number]), unsure >= 0))
+    for row, kind in enumerate(known.kinds):
+        found.append(Step("foothold", frozenset({("admin", row)}), ("user", row), False))
+        if kind == "host":
+            found.append(Step("escalate", frozenset({("user", row)}), ("admin", row), False))
+    return found
+
+
+class Search:
+    """A search over steps: which states lead to which."""
+
+    def __init__(self, found: Sequence[Step]) -> None:
+        self.steps = found
+        self.using: Mapping[State, list[int]] = defaultdict(list)
+        for number, one in enumerate(found):
+            for state in one.needs:
+                self.using[state].append(number)
+
+    def forward(self, start: Iterable[State]) -> set[State]:
+        """Return all that is held in the end by whoever holds `start`."""
+        missing = [len(one.needs) for one in self.steps]
+        held: set[State] = set()
+        todo = list(start)
+        while todo:
+            state = todo.pop()
+            if state in held:
+                continue
+            held.add(state)
+            for number in self.using.get(state, ()):
+                missing[number] -= 1
+                if not missing[number]:
+                    todo.append(self.steps[number].gives)
+        return held
