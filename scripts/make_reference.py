@@ -10,6 +10,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,13 @@ def main(arguments: list[str] | None = None) -> int:
             continue
         stale.append(name)
         if not check:
-            OUT.mkdir(parents=True, exist_ok=True)
+            place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(text, encoding="utf-8", newline="\n")
+    for place in sorted((OUT / "rules").glob("*.md")):
+        if f"rules/{place.name}" not in pages():
+            stale.append(f"rules/{place.name}")
+            if not check:
+                place.unlink()
     for name in stale:
         print(f"docs/reference/{name}: {'stale, run make docs' if check else 'written'}", file=sys.stderr)
     return 1 if check and stale else 0
@@ -43,7 +49,7 @@ def pages() -> dict[str, str]:
     made = {
         "cli.md": cli(), "tables.md": tables(), "policy.md": policy(), "readers.md": readers(),
         "generic.md": generic(), "firewall.md": firewall(), "sources.md": sources(),
-        "rules.md": rules(), "words.md": words(),
+        "rules.md": rules(), "words.md": words(), **rule_pages(),
     }  # fmt: skip
     return {name: text.rstrip() + "\n" for name, text in made.items()}
 
@@ -291,15 +297,82 @@ def _default(one: dataclasses.Field[Any]) -> str:
 
 
 def rules() -> str:
-    """The attack rules, from policy/rules.csv."""
-    lines = ["# Steps of an attacker", "", MADE, "", "Each rule is one kind of step in the attack graph.", ""]
+    """The attack rules: those that are code, and those that are data, each with a page of its own."""
+    lines = ["# Steps of an attacker", "", MADE, "", "Each rule is one kind of step in the attack graph. "
+             "[How to write one](../howto/rules.md).", "", "## Machines, networks and services", "",
+             "These follow from ports, weaknesses and credentials; they are part of the program, their chances of the "
+             "[policy](policy.md).", ""]  # fmt: skip
     lines += ["| rule | ATT&CK | what happens | removed by |", "|---|---|---|---|"]
     for row in csv.DictReader(_data(SOURCE / "policy" / "rules.csv")):
-        technique = row["technique"]
-        link = f"[{technique}](https://attack.mitre.org/techniques/{technique.replace('.', '/')}/)" if technique else ""
-        named = f"{link} {row['technique_name']}".strip()
+        named = _technique(row["technique"], row["technique_name"])
         lines.append(f"| {row['rule']} | {_cell(named)} | {_cell(row['sentence'])} | {_cell(row['removed_by'])} |")
+    book = _rulebook()
+    for family in dict.fromkeys(one.family for one in book.rules):
+        lines += ["", f"## {family.replace('_', ' ').capitalize()}", "", "| rule | ATT&CK | what happens | chance |",
+                  "|---|---|---|---|"]  # fmt: skip
+        lines += [
+            f"| [{one.name}](rules/{one.name}.md) | {_cell(_technique(one.technique, one.technique_name))} "
+            f"| {_cell(one.sentence)} | {_chance(one.chance).value:g} |"
+            for one in book.rules if one.family == family
+        ]  # fmt: skip
+    if book.idle:
+        lines += ["", "## Not a step by itself", "", "| relation | why |", "|---|---|"]
+        lines += [f"| {_cell(name)} | {_cell(why)} |" for name, why in book.idle.items()]
     return "\n".join(lines)
+
+
+def rule_pages() -> dict[str, str]:
+    """One page for each rule that is data."""
+    return {f"rules/{one.name}.md": _rule_page(one) for one in _rulebook().rules}
+
+
+def _rule_page(one: Any) -> str:
+    number = _chance(one.chance)
+    range_of = "certain" if number.low == number.high == 1 else f"{number.value:g} ({number.low:g} to {number.high:g})"
+    source = f"<{one.source}>" if one.source.startswith("https://") else one.source
+    named = "" if one.chance.startswith("rulebook.") else f" (`{one.chance}` of the policy)"
+    return "\n".join([
+        f"# {one.title}", "", MADE, "", f"{one.sentence}.", "",
+        f"- **Must hold**: {', '.join(f'`{_term(term)}`' for term in one.holds)}",
+        f"- **Must be known**: {', '.join(f'`{_term(term)}`' for term in one.where) or 'nothing else'}",
+        f"- **Gains**: {', '.join(f'`{_term(term)}`' for term in one.gains)}",
+        f"- **Chance, given that an attacker is there and tries**: {range_of}{named}: {_cell(number.source)}",
+        f"- **ATT&CK**: {_technique(one.technique, one.technique_name) or 'no technique: this follows by itself'}",
+        f"- **Removed by**: {one.removed_by}",
+        f"- **Source**: {source}",
+        "", f"Rule `{one.name}` of the family [{one.family}](../rules.md); "
+        f"[how to change it or add one](../../howto/rules.md).",
+    ])  # fmt: skip
+
+
+def _term(term: Any) -> str:
+    from foreshore.policy.rulebook import Text, Variable
+
+    words = [
+        one.name if isinstance(one, Variable) else f"'{'|'.join(one.alternatives)}'" if isinstance(one, Text) else str(one)
+        for one in term.arguments
+    ]  # fmt: skip
+    return f"{'not ' if term.negated else ''}{term.name}({', '.join(words)})"
+
+
+@lru_cache(maxsize=1)
+def _policy() -> Any:
+    from foreshore import policy
+
+    return policy.load(None)
+
+
+def _rulebook() -> Any:
+    return _policy().rulebook
+
+
+def _chance(name: str) -> Any:
+    return _policy().number(name)
+
+
+def _technique(number: str, name: str) -> str:
+    link = f"[{number}](https://attack.mitre.org/techniques/{number.replace('.', '/')}/)" if number else ""
+    return f"{link} {name}".strip()
 
 
 def words() -> str:

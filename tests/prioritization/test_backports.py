@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from foreshore import policy, versions
 from foreshore.intel import releases
+from foreshore.intel.feeds._packages import spelled
 from foreshore.prioritization import backports, comparing
 from foreshore.prioritization.backports import Installed, Statement, decide
 
@@ -77,6 +78,23 @@ def test_versions_are_compared_as_their_makers_do(
     package: str, installed: str, release: str, fixed: str, word: str
 ) -> None:
     assert decide(Installed(package, installed, release), [Statement("fixed_in", "osv:A", fixed)]).word == word
+
+
+@pytest.mark.parametrize(
+    ("written", "os"),
+    [
+        ("pkg:rpm/rhel/openssl", "Red Hat Enterprise Linux 8.6"),
+        ("pkg:rpm/amzn/openssl", "Amazon Linux 2"),
+        ("pkg:rpm/ol/openssl", "Oracle Linux 8"),
+        ("pkg:rpm/almalinux/openssl", "AlmaLinux 9"),
+        ("pkg:rpm/rocky-linux/openssl", "Rocky Linux 9"),
+    ],
+)
+def test_a_distribution_has_one_name_whoever_writes_it(written: str, os: str) -> None:
+    installed = backports._software(written, "openssl", "1.1.1k-5", os)
+    assert installed.release
+    assert installed.package.split("/")[1] == installed.release.partition("-")[0]
+    assert spelled(f"{written}@1.1.1k-5?arch=x86_64") == installed.package
 
 
 def test_a_library_is_clear_only_outside_of_every_affected_range() -> None:

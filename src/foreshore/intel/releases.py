@@ -18,6 +18,12 @@ _SYSTEMS = (
     ("fedora", re.compile(r"fedora[^0-9]{0,20}(\d+)")),
     ("redhat", re.compile(r"(?:red ?hat|rhel)[^0-9]{0,40}(\d+)")),
 )
+# How package URLs name a distribution elsewhere: scanners, vendors and the URL's own specification differ.
+_NAMESPACES = {
+    "rocky-linux": "rocky", "rockylinux": "rocky", "almalinux": "alma", "rhel": "redhat", "redhatenterpriselinux": "redhat",
+    "amzn": "amazon", "amazonlinux": "amazon", "ol": "oracle", "oraclelinux": "oracle", "sles": "suse", "sle": "suse",
+}  # fmt: skip
+_RPM = re.compile(r"pkg:rpm/([^/]+)/(.+)\Z", re.DOTALL)
 _SUSE = re.compile(r"(?:suse linux enterprise server|sles)[^0-9]{0,4}(\d+)(?:[ .-]*(?:sp|\.)[ -]*(\d+))?")
 # What a service says of itself on Debian's family: upstream version, name, revision.
 _BANNER = re.compile(r"([0-9][\w.+~]*)[-_ ]+(ubuntu|debian)[-_ ]*([0-9][\w.+~]*)", re.IGNORECASE)
@@ -35,6 +41,14 @@ def slug(os: str) -> str:
         if found := pattern.search(text):
             return f"{name}-{found[1]}"
     return ""
+
+
+@lru_cache(maxsize=65_536)
+def package(purl: str) -> str:
+    """Return the URL of an RPM package with its distribution under the one name used here; others as they are."""
+    found = _RPM.match(purl)
+    own = _NAMESPACES.get(found[1].lower()) if found else None
+    return f"pkg:rpm/{own}/{found[2]}" if found and own else purl
 
 
 @lru_cache(maxsize=10_000)

@@ -147,7 +147,7 @@ def _check_rules(found: Policy) -> None:
         try:
             unit = found.number(rule.chance).unit
         except BadPolicy as error:
-            raise BadPolicy(error.what, where=where, hint=f"“{rule.chance}” is no number of the policy") from error
+            raise BadPolicy(f"“{rule.chance}” is no number of the policy", where=where) from error
         if unit not in ("probability", "share"):
             raise BadPolicy(f"a chance is a probability, not a {unit}", where=where)
 

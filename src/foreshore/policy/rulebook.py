@@ -207,8 +207,8 @@ def _sound(rule: Rule, place: str) -> None:
         if not least <= len(term.arguments) <= most:
             raise BadPolicy(f"“{term.name}” with {len(term.arguments)} arguments is no fact", where=f"{place}.where",
                             hint=", ".join(FACTS))  # fmt: skip
-    for term in (*rule.holds, *rule.gains):
-        known = STATES if term in rule.holds else dict.fromkeys(GAINED, 1)
+    places = [(term, STATES) for term in rule.holds] + [(term, dict.fromkeys(GAINED, 1)) for term in rule.gains]
+    for term, known in places:
         if term.negated or known.get(term.name) != len(term.arguments) or not term.things:
             raise BadPolicy(f"“{term.name}” is nothing to hold or gain here", where=place, hint=", ".join(known))
     bound = {name for term in rule.where if _binds(term) for name in term.variables}

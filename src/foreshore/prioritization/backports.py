@@ -162,7 +162,7 @@ def _decided(stated: list[dict[str, Any]]) -> list[tuple[int, Word]]:
 
 def _software(component: str, name: str, installed: str, os: str) -> Installed:
     """Return the package that an exposure speaks of, as vendors name it; package '' where that is not known."""
-    release = releases.slug(os)
+    release, component = releases.slug(os), releases.package(component)
     if component.startswith(_DISTRIBUTIONS):
         # A package of another distribution than the system's (a container's) has no known release.
         own = component.split("/")[1] == release.partition("-")[0]

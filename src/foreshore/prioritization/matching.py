@@ -119,8 +119,9 @@ def _is_plain(note: object) -> bool:
 class _Query:
     """One rule as SQL: tables, conditions, and what each variable is."""
 
-    def __init__(self, claimed: dict[str, list[str]]) -> None:
+    def __init__(self, claimed: dict[str, list[str]], prefix: str = "t") -> None:
         self.claimed = claimed
+        self.prefix = prefix
         self.tables: list[str] = []
         self.conditions: list[str] = []
         self.columns: dict[str, str] = {}
@@ -129,7 +130,7 @@ class _Query:
 
     def add(self, term: Term) -> None:
         """Add one fact that has to be known."""
-        name = f"t{len(self.tables)}"
+        name = f"{self.prefix}{len(self.tables)}"
         table = "tie" if term.name in RELATIONS else "thing" if term.name in ("kind", "tag", "name") else term.name
         self.tables.append(f"{table} {name}")
         if table == "tie":
@@ -167,7 +168,7 @@ class _Query:
             )  # fmt: skip
             self.conditions.append(f"not ({same})" if (term.name == "differs") != term.negated else f"({same})")
             return
-        inner = _Query(self.claimed)
+        inner = _Query(self.claimed, "absent")
         inner.columns = dict(self.columns)
         inner.add(term)
         self.conditions.append(

@@ -8,6 +8,8 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
 
+from foreshore.intel import releases
+
 # An ecosystem of OSV or GHSA -> purl type and namespace, as the readers of scanners write them.
 _ECOSYSTEMS = {
     "pypi": "pypi", "pip": "pypi", "npm": "npm", "go": "golang", "maven": "maven", "nuget": "nuget",
@@ -24,7 +26,6 @@ _ECOSYSTEMS = {
 }  # fmt: skip
 _DISTRIBUTIONS = ("deb/", "apk/", "rpm/")
 _LOWER = frozenset({"pypi", "deb", "apk", "composer", "github", "bitbucket", "golang", "npm", "hex", "rpm"})
-_NAMESPACES = {"rpm/rocky-linux": "rpm/rocky", "rpm/almalinux": "rpm/alma", "rpm/rhel": "rpm/redhat"}
 _PLAIN = re.compile(r"[\w.+:~^-]+\Z")
 _PIECES = re.compile(r"\d+|[A-Za-z]+")
 _CONSTRAINT = re.compile(r"\s*(>=|<=|!=|=|<|>)?\s*([^\s,|<>=!]+(?: [^\s,|<>=!]+)?)\s*")
@@ -69,9 +70,7 @@ def spelled(purl: str) -> str:
     kind = kind.lower()
     path = path.lower() if kind in _LOWER else path
     path = path.replace("_", "-") if kind == "pypi" else path
-    namespace, _, name = path.partition("/")
-    own = _NAMESPACES.get(f"{kind}/{namespace}")
-    return f"pkg:{own}/{name}" if own and name else f"pkg:{kind}/{path}"
+    return releases.package(f"pkg:{kind}/{path}")
 
 
 def distro(purl: str, system: str, release: str) -> str:
