@@ -12,11 +12,26 @@ import resource
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from foreshore.graph import Effort, Graph, Params, Profile, Range, Shared, best_paths, contributions, simulate
+from foreshore.graph import (
+    Change,
+    Effort,
+    Graph,
+    Params,
+    Profile,
+    Range,
+    Shared,
+    WhatIf,
+    best_paths,
+    choke_points,
+    contributions,
+    routes,
+    simulate,
+)
 from foreshore.graph.model import Ints
 
 LAYERS = 20
@@ -82,6 +97,8 @@ def one_size(states: int, worlds: int, threads: int) -> dict[str, Any]:
     once = Profile("one attack", entries, Range.exactly(1e-9))
     contributions(small, [once], targets, seed=1, effort=Effort(worlds=64))
     best_paths(small, entries, targets)
+    chokes({}, (small, once, targets), Effort(worlds=64))
+    WhatIf(small, [once], targets, seed=7, effort=Effort(worlds=64)).after(Change(removed=np.array([1])))
     graph, entries, targets = timed("generate", out, lambda: layered(states, 7))
     out["steps"] = graph.steps
     once = Profile("one attack", entries, Range.exactly(1e-9))
@@ -95,11 +112,43 @@ def one_size(states: int, worlds: int, threads: int) -> dict[str, Any]:
     given = timed("contributions", out, lambda: contributions(graph, [once], targets, seed=7, effort=effort))
     out["causes_with_contribution"] = int((given.mean > 0).sum())
     out["causes_on_proofs"] = int(given.cause.size)
+    chokes(out, (graph, once, targets), effort)
     if states <= 100_000:
-        few = Effort(worlds=256)
-        gone = given.cause[:1]
-        timed("what_if_256", out, lambda: simulate(graph, [once], targets, seed=7, effort=few, removed=gone))
+        what_ifs(out, (graph, once, targets), given.cause)
     return out
+
+
+def chokes(out: dict[str, Any], what: tuple[Graph, Profile, Ints], effort: Effort) -> None:
+    """Weighted and strict choke points of four kinds of causes: exposures, states, rights and controls."""
+    graph, once, targets = what
+    rng = np.random.default_rng(5)
+    layers = {
+        "relation": np.where(rng.random(graph.steps, np.float32) < 0.5, graph.src // 4, -1).astype(np.int32),
+        "control": rng.integers(-1, 40, (graph.steps, 2), np.int32),
+    }
+    many = replace(graph, layers=layers)
+    kinds = ("cause", "state", "relation", "control")
+    found = timed("choke_points", out, lambda: choke_points(many, [once], targets, seed=7, effort=effort, layers=kinds))
+    out["choke_points_of"] = {kind: int((found[kind].mean > 0).sum()) for kind in kinds}
+    out["strict_choke_points"] = {kind: int((found[kind].strict > 0).sum()) for kind in kinds}
+    timed("routes", out, lambda: routes(graph, np.array([0], np.int32), targets[:1], 5))
+
+
+def what_ifs(out: dict[str, Any], what: tuple[Graph, Profile, Ints], causes: Ints) -> None:
+    """Changes asked one after another on 256 kept years: the heaviest causes and others, and a step added."""
+    graph, once, targets = what
+    few = Effort(worlds=256)
+    timed("what_if_full", out, lambda: simulate(graph, [once], targets, seed=7, effort=few, removed=causes[:1]))
+    kept = timed("what_if_keep", out, lambda: WhatIf(graph, [once], targets, seed=7, effort=few))
+    spent = []
+    for number in range(40):
+        change = Change(removed=causes[number * 7 : number * 7 + 1])
+        if number % 4 == 0:
+            change = Change(added={"src": [number], "dst": [graph.states - 60], "p": [0.5], "key": [number]})
+        began = time.perf_counter()
+        kept.after(change)
+        spent.append(time.perf_counter() - began)
+    out["what_if_ms"] = {f"p{level}": round(1000 * float(np.quantile(spent, level / 100)), 1) for level in (50, 95)}
 
 
 def main() -> None:

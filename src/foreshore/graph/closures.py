@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from foreshore.errors import UsageError
 from foreshore.graph import draws as luck
-from foreshore.graph.model import Bools, Graph, Ints
+from foreshore.graph.model import Bools, Graph, Ints, Longs
 
 if TYPE_CHECKING:
     from foreshore.graph.kernels import Steps
@@ -132,8 +132,58 @@ def _alike(columns: Sequence[NDArray[Any]]) -> Ints:
     return inverse.astype(np.int32)
 
 
-def steps_of(graph: Graph, part: Part, threshold: NDArray[np.uint32], kind: Ints) -> Steps:
-    """Lay out a part for the compiled loops."""
+def whole(graph: Graph) -> Part:
+    """The whole graph as a part: every state keeps its number, steps stand in the order of `by_src`."""
+    step = graph.by_src.ids
+    states = np.arange(graph.states, dtype=np.int32)
+    return Part(graph.states, states, step, graph.src[step], graph.dst[step], graph.guard[step], graph.by_src.start)
+
+
+@dataclass(frozen=True, eq=False)
+class Tags:
+    """Causes of several kinds in one numbering: those of `names[i]` start at `first[i]`; the last is their number.
+
+    `column` has a row for each step of a part and as many columns as a step can have causes; -1: none.
+    """
+
+    names: tuple[str, ...]
+    first: Longs
+    column: Ints
+
+    @property
+    def count(self) -> int:
+        """How many causes there are."""
+        return int(self.first[-1])
+
+    def among(self, graph: Graph, removed: Ints | Longs) -> Bools:
+        """Which causes are among the removal numbers; raises UsageError for kinds that are not numbered here."""
+        gone = np.zeros(self.count, np.bool_)
+        for kind, ids in graph.by_kind(removed):
+            if kind not in self.names:
+                raise UsageError(f"causes of the kind “{kind}” were not kept", hint=", ".join(self.names))
+            i = self.names.index(kind)
+            gone[self.first[i] + ids[ids < self.first[i + 1] - self.first[i]]] = True
+        return gone
+
+
+def tags(graph: Graph, part: Part, names: Sequence[str]) -> Tags:
+    """Number the causes of the kinds `names` together."""
+    columns = [graph.layer(name)[part.step] for name in names]
+    sizes = [graph.states if name == "state" else int(graph.layer(name).max(initial=-1)) + 1 for name in names]
+    first = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes, dtype=np.int64)])
+    if first[-1] >= 2**31:
+        raise UsageError("a graph holds fewer than 2^31 causes")
+    moved = [np.where(c >= 0, c + np.int32(first[i]), np.int32(-1)) for i, c in enumerate(columns)]
+    return Tags(tuple(names), first, np.ascontiguousarray(np.concatenate(moved, axis=1), np.int32))
+
+
+def steps_of(
+    graph: Graph, part: Part, threshold: NDArray[np.uint32], kind: Ints, cause: Ints, *, remember: bool = True
+) -> Steps:
+    """Lay out a part for the compiled loops; `cause` has a row for each step of the part.
+
+    `remember` says whether the luck of steps that are alike is worth keeping once it is drawn.
+    """
     from foreshore.graph import kernels
 
     guard_start, guard_ids = kernels.group(part.guard, part.states)
@@ -147,12 +197,12 @@ def steps_of(graph: Graph, part: Part, threshold: NDArray[np.uint32], kind: Ints
         threshold,
         kind,
         graph.shared[part.step],
-        graph.cause[part.step],
+        cause,
         guard_start,
         guard_ids,
         part.src[guard_ids],
         part.dst[guard_ids],
         back_start,
         back_ids,
-        _alike((graph.key[part.step], threshold, kind, graph.shared[part.step])),
+        _alike((graph.key[part.step], threshold, kind, graph.shared[part.step])) if remember else np.zeros(0, np.int32),
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,8 +12,8 @@ import numpy as np
 from foreshore.errors import UsageError
 from foreshore.graph.closures import states_of
 from foreshore.graph.estimates import from_draws
-from foreshore.graph.model import Floats, Graph, Ints, Profile, Words
-from foreshore.graph.simulation import Effort, Outcome, Years, _unpack, check
+from foreshore.graph.model import Floats, Graph, Ints, Longs, Profile, Words
+from foreshore.graph.simulation import Effort, Outcome, Years, _unpack, check, refined
 from foreshore.graph.worlds import Attack, Solved, Worlds, prepare
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Contributions:
-    """What causes add, one row per cause that was on the kept proof of some fall (others: exactly 0).
+class Ranked:
+    """What causes of one kind add, one row per cause that was on the kept proof of some fall (others: exactly 0).
 
     `mean`: value-weighted losses per year that would not have happened without the cause, others
     staying; `low` and `high` over parameters and unknowns; `error` the 95 % half-width of sampling.
@@ -29,6 +30,7 @@ class Contributions:
     and not an estimate of anything else. `share` is `mean` over the value-weighted losses of all.
     Rows are ordered by falling mean, then proof flow, then cause.
     `pair_cause`, `pair_target` (row of the outcome), `pair_mean`: losses per year by cause and target.
+    `by_draw` (rows, draws): the means of each draw of parameters and unknowns, for the stability of ranks.
     """
 
     cause: Ints
@@ -41,7 +43,15 @@ class Contributions:
     pair_cause: Ints
     pair_target: Ints
     pair_mean: Floats
+    by_draw: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Contributions(Ranked):
+    """What the causes of the column `cause` add; `layers` has the same for each further kind asked for."""
+
     outcome: Outcome
+    layers: Mapping[str, Ranked]
 
 
 def contributions(
@@ -52,15 +62,17 @@ def contributions(
     seed: int,
     values: Floats | None = None,
     effort: Effort | None = None,
-    removed: Ints | None = None,
+    removed: Ints | Longs | None = None,
     unknowns: str = "believed",
     watch: Ints | None = None,
+    layers: Sequence[str] = (),
 ) -> Contributions:
     """Simulate and find, for every cause at once, the losses that vanish when it alone is removed.
 
     `values` weighs the targets (default 1 each). Exact on the sampled years, also with guards, with
     causes of several steps and with the cap on losses per year: it equals `simulate` less
-    `simulate(removed=[cause])` on the same worlds. Raises UsageError as `simulate` does.
+    `simulate(removed=[cause])` on the same worlds. `layers`: further kinds of causes to answer for, names of
+    the graph's layers or `state`. Raises UsageError as `simulate` does.
     """
     effort = effort or Effort()
     check(effort)
@@ -77,6 +89,7 @@ def contributions(
         draws=effort.draws,
         removed=removed,
         unknowns=unknowns,
+        layers=("cause", *layers),
     )
     years = Years(worlds, effort)
     ledger = _Ledger(worlds, worth, effort.losses_per_year)
@@ -84,7 +97,7 @@ def contributions(
         block = years.blocks
         solved = list(worlds.run(block, effort.threads, _Prover))
         ledger.add(block, solved, years.add(solved, block))
-    return ledger.result(years.outcome())
+    return ledger.result(refined(years, removed, unknowns))
 
 
 class _Prover:
@@ -111,8 +124,9 @@ class _Prover:
         into = kernels.group(part.dst, part.states.size)
         place = proofs.places(part, local[there])
         need, flow = proofs.necessary(part, into, proofs.entry(worlds, attack, part), place, asked)
-        c, j = np.nonzero(flow)
-        self.rows = part.causes[c], there[j].astype(np.int32), need[c, j], flow[c, j]
+        c, j = np.nonzero(flow[part.alike])
+        kind = part.alike[c]
+        self.rows = part.causes[c], there[j].astype(np.int32), need[kind, j], flow[kind, j]
 
 
 class _Ledger:
@@ -159,38 +173,57 @@ class _Ledger:
         return out
 
     def result(self, outcome: Outcome) -> Contributions:
-        """Turn the sums into means with intervals, best first."""
-        worlds, draws = outcome.worlds, self.worlds.draws
+        """Turn the sums into means with intervals, best first, for each kind of causes."""
+        names, first = self.worlds.tags.names, self.worlds.tags.first
+        tables = {name: self._ranked(outcome, int(first[i]), int(first[i + 1])) for i, name in enumerate(names)}
+        own = tables.pop("cause")
+        columns = {one.name: getattr(own, one.name) for one in fields(Ranked)}
+        return Contributions(**columns, outcome=outcome, layers=tables)
+
+    @cached_property
+    def _by_cause(self) -> tuple[Ints, Floats, Floats, Floats]:
+        """All causes seen, and by cause: sums by draw, sums of squares, proof flow."""
         cause, at = np.unique(np.concatenate([np.zeros(0, np.int32), *self.causes]), return_inverse=True)
-        by_draw = _sums(at, cause.size, np.concatenate([np.zeros((0, draws)), *self.by_draw]))
+        sums = _sums(at, cause.size, np.concatenate([np.zeros((0, self.worlds.draws)), *self.by_draw]))
         squares = _sums(at, cause.size, np.concatenate([np.zeros(0), *self.squares]))
-        flow = _sums(at, cause.size, np.concatenate([np.zeros(0), *self.flow])) / max(1, worlds)
-        each = max(1, worlds // draws)
-        means = by_draw / each
-        within = np.maximum(squares / max(1, worlds) - (means**2).mean(axis=1), 0) * each / max(1, each - 1)
+        return cause, sums, squares, _sums(at, cause.size, np.concatenate([np.zeros(0), *self.flow]))
+
+    @cached_property
+    def _by_pair(self) -> tuple[Longs, Floats]:
+        chained = [np.zeros(0, np.int64), *(p for p, _ in self.pairs)]
+        pair, where = np.unique(np.concatenate(chained), return_inverse=True)
+        return pair, _sums(where, pair.size, np.concatenate([np.zeros(0), *(x for _, x in self.pairs)]))
+
+    def _ranked(self, outcome: Outcome, start: int, end: int) -> Ranked:
+        """The causes from `start` on and before `end`, numbered from 0."""
+        worlds, draws = max(1, outcome.worlds), self.worlds.draws
+        a, b = np.searchsorted(self._by_cause[0], [start, end])
+        cause, sums, squares, flow = (column[a:b] for column in self._by_cause)
+        each = max(1, outcome.worlds // draws)
+        means = by_draw = sums / each
+        within = np.maximum(squares / worlds - (means**2).mean(axis=1), 0) * each / max(1, each - 1)
         if not self.worlds.varies:
-            means, within = means.mean(axis=1)[:, None], squares / max(1, worlds) - means.mean(axis=1) ** 2
+            means, within = means.mean(axis=1)[:, None], squares / worlds - means.mean(axis=1) ** 2
         top = float(self.worth.sum()) * self.most
-        found = from_draws(means, within, max(1, worlds), top * float(outcome.weight.mean()), top)
-        pair, where = np.unique(
-            np.concatenate([np.zeros(0, np.int64), *(p for p, _ in self.pairs)]), return_inverse=True
-        )
-        lost = _sums(where, pair.size, np.concatenate([np.zeros(0), *(x for _, x in self.pairs)]))
+        found = from_draws(means, within, worlds, top * float(outcome.weight.mean()), top)
+        flow = flow / worlds
         order = np.lexsort((cause, -flow, -found.mean))
         whole = float(outcome.events @ self.worth)
         count = max(1, self.worlds.targets.size)
-        return Contributions(
-            cause[order],
+        pair, lost = self._by_pair
+        mine = slice(*np.searchsorted(pair, [start * count, end * count]))
+        return Ranked(
+            (cause - start)[order].astype(np.int32),
             found.mean[order],
             found.low[order],
             found.high[order],
             found.error[order],
             found.mean[order] / whole if whole > 0 else found.mean[order],
             flow[order],
-            (pair // count).astype(np.int32),
-            (pair % count).astype(np.int32),
-            lost / max(1, worlds),
-            outcome,
+            (pair[mine] // count - start).astype(np.int32),
+            (pair[mine] % count).astype(np.int32),
+            lost[mine] / worlds,
+            by_draw[order],
         )
 
 

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from foreshore.graph.model import Floats, Ints, Longs, Params, Profile, Range, Words
 
-OWN, YEAR, UNKNOWN, PARAM, RATE, NUMBER, WHO = range(1, 8)
+OWN, YEAR, UNKNOWN, PARAM, RATE, NUMBER, WHO, AMOUNT, MIX, WHICH, RANK = range(1, 12)
 
 _GAMMA = 0x9E3779B97F4A7C15
 _M1, _M2 = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 _FULL = (1 << 64) - 1
 _Z95 = 1.6448536269514722
-_KINDS = 1 << 18
+KINDS = 1 << 18
 
 Thresholds = NDArray[np.uint32]
 
@@ -134,12 +134,13 @@ class Chances:
     """Thresholds of many things: `threshold` where `kind` is -1, else row `kind` of `varied`.
 
     `varied` has one column per draw. Things alike in probability and parameter share a row; where
-    there are more than 262,144 different rows, their log-odds are rounded to 0.001 first.
+    there are more than 262,144 different rows, their log-odds are rounded to 0.001 first (`rounded`).
     """
 
     threshold: Thresholds
     kind: Ints
     varied: Thresholds
+    rounded: bool = False
 
     def table(self, lanes: Longs) -> Words:
         """The thresholds of `varied` bit by bit, lane `l` under draw `lanes[l]`; shape (rows, 32)."""
@@ -162,13 +163,15 @@ def chances(p: Floats, param: Ints, factors: Floats) -> Chances:
     rows = np.flatnonzero(moves[param] & (p > 0) & (p < 1))
     chosen, which = p[rows], param[rows]
     first, inverse = _alike(chosen, which)
-    if first.size > _KINDS:
+    rounded = first.size > KINDS
+    if rounded:
         logit = np.round(np.log(chosen / (1 - chosen)), 3)
         chosen = 1 / (1 + np.exp(-logit))
         first, inverse = _alike(chosen, which)
     kind[rows] = inverse
     central, factor = chosen[first][:, None], factors[which[first]]
-    return Chances(fixed, kind, np.minimum(thresholds(central * factor / (1 - central + central * factor)), 2**32 - 2))
+    bars = np.minimum(thresholds(central * factor / (1 - central + central * factor)), 2**32 - 2)
+    return Chances(fixed, kind, bars, rounded)
 
 
 def _alike(p: Floats, param: Ints) -> tuple[Longs, Longs]:

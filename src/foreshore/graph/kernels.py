@@ -70,7 +70,8 @@ class Luck(NamedTuple):
     """What decides, in one word of lanes, whether a step is live.
 
     `memo` and `known` have one row for each kind of luck (`Steps.luck`): the lanes in which it holds,
-    once somebody asked.
+    once somebody asked. `force` is empty, or gives for each step -1 or a row of `forced`: lanes in which its
+    own luck holds in any case.
     """
 
     table: Words
@@ -78,6 +79,19 @@ class Luck(NamedTuple):
     shared: Words
     memo: Words
     known: Any
+    force: Ints
+    forced: Words
+
+
+FREE = (np.zeros(0, np.int32), np.zeros(0, np.uint64))  # nothing is forced
+
+
+@_compiled
+def _array(numbers: Any, turned: Any) -> Ints:
+    out = np.empty(len(numbers), np.int32)
+    for i in range(len(numbers)):
+        out[i] = numbers[len(numbers) - 1 - i] if turned else numbers[i]
+    return out
 
 
 @_compiled
@@ -227,7 +241,10 @@ def _drawn(s: Steps, e: Any, need: Any, luck: Luck) -> Any:
     if draw >= 0:
         need &= luck.shared[draw]
     if need != _ZERO:
-        need = lucky(s.key[e], s.threshold[e], s.kind[e], luck.table, luck.salt, need)
+        sure = _ZERO
+        if luck.force.size > 0 and luck.force[e] >= 0:
+            sure = need & luck.forced[luck.force[e]]
+        need = sure | lucky(s.key[e], s.threshold[e], s.kind[e], luck.table, luck.salt, need & ~sure)
     return need
 
 

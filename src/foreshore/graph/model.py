@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, TypeVar, cast
@@ -20,6 +20,7 @@ Words = NDArray[np.uint64]
 
 
 _NOT_GIVEN = cast(Ints, None)
+_LAYER = 32  # bits of a removal number below the number of its layer
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +129,9 @@ class Graph:
     keys succeed together. `cause` is -1 or the number of what must be removed for the step to go.
     `param` is -1 or the parameter that moves `p`. More than two premises: an extra state that is
     reached by a step of probability 1 under a guard.
+    `layers` are further kinds of causes by name (a right, an identity, a control that is missing), each
+    with numbers of its own: a column as long as `src`, or several side by side (steps, m) where a step has
+    more than one of a kind. A step goes when any of its causes of any kind goes.
 
     Raises UsageError when arrays differ in length or point outside.
     """
@@ -143,6 +147,7 @@ class Graph:
     param: Ints = _NOT_GIVEN
     draws: Shared = field(default_factory=Shared.none)
     params: Params = field(default_factory=Params.none)
+    layers: Mapping[str, Ints] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Bring the arrays into one form and check them."""
@@ -155,6 +160,8 @@ class Graph:
         self._set("key", self.key, np.int64)
         object.__setattr__(self, "draws", _arrays(self.draws))
         object.__setattr__(self, "params", _arrays(self.params))
+        layers = {name: _layer(name, given, self.src.size) for name, given in self.layers.items()}
+        object.__setattr__(self, "layers", layers)
         self._check()
 
     def _set(self, name: str, values: Any, dtype: Any) -> None:
@@ -204,29 +211,58 @@ class Graph:
         """Steps by the second state they need."""
         return _index(self.guard, self.states)
 
-    def mask_without(self, causes: Iterable[int] | Ints) -> Bools:
-        """Which steps stay when `causes` are removed."""
-        gone = np.zeros(self.causes + 1, np.bool_)
-        chosen = np.asarray(list(causes) if not isinstance(causes, np.ndarray) else causes, np.int64)
-        gone[chosen[(chosen >= 0) & (chosen < self.causes)]] = True
-        return np.asarray(~gone[self.cause])
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Names of all kinds of causes: `cause` itself, `state` (steps into a state), then the layers."""
+        return ("cause", "state", *self.layers)
 
-    def without(self, causes: Iterable[int] | Ints) -> Graph:
+    def layer(self, name: str) -> Ints:
+        """The causes of one kind, shape (steps, causes of a step); raises UsageError for a kind that is not there."""
+        if name not in self.kinds:
+            raise UsageError(f"the graph has no layer “{name}”", hint=", ".join(self.kinds))
+        columns = {"cause": self.cause, "state": self.dst, **self.layers}
+        return columns[name].reshape(self.steps, -1) if self.steps else np.zeros((0, 1), np.int32)
+
+    def numbers(self, layer: str, ids: Iterable[int] | Ints | Longs) -> Longs:
+        """Removal numbers of the causes `ids` of a layer, as `removed` and `without` take them.
+
+        Those of `cause` are the causes themselves. `state`: nobody can step into it any more.
+        """
+        if layer not in self.kinds:
+            raise UsageError(f"the graph has no layer “{layer}”", hint=", ".join(self.kinds))
+        return np.asarray(_longs(ids) + (self.kinds.index(layer) << _LAYER))
+
+    def by_kind(self, removed: Iterable[int] | Ints | Longs) -> Iterator[tuple[str, Longs]]:
+        """Split removal numbers into kinds and causes; those below 0 are passed over."""
+        chosen = _longs(removed)
+        chosen = np.unique(chosen[chosen >= 0])
+        for number in np.unique(chosen >> _LAYER):
+            if number >= len(self.kinds):
+                raise UsageError("a removal number is of a kind that the graph does not have")
+            yield self.kinds[number], chosen[chosen >> _LAYER == number] & ((1 << _LAYER) - 1)
+
+    def mask_without(self, causes: Iterable[int] | Ints | Longs) -> Bools:
+        """Which steps stay when `causes` (removal numbers, see `numbers`) are removed; others are passed over."""
+        stay = np.ones(self.steps, np.bool_)
+        for kind, ids in self.by_kind(causes):
+            column = self.layer(kind)
+            gone = np.zeros(int(column.max(initial=-1)) + 2, np.bool_)
+            gone[ids[ids < gone.size - 1]] = True
+            stay &= ~gone[column].any(axis=1)
+        return stay
+
+    def without(self, causes: Iterable[int] | Ints | Longs) -> Graph:
         """The same graph, lacking every step of `causes`; states, keys and causes keep their numbers."""
-        stay = self.mask_without(causes)
-        return Graph(
-            self.states,
-            self.src[stay],
-            self.dst[stay],
-            self.p[stay],
-            self.key[stay],
-            self.guard[stay],
-            self.shared[stay],
-            self.cause[stay],
-            self.param[stay],
-            self.draws,
-            self.params,
-        )
+        return self.only(self.mask_without(causes))
+
+    def only(self, stay: Bools) -> Graph:
+        """The same graph with the steps in `stay` alone."""
+        columns = {name: getattr(self, name)[stay] for name in COLUMNS}
+        layers = {name: column[stay] for name, column in self.layers.items()}
+        return Graph(self.states, **columns, draws=self.draws, params=self.params, layers=layers)
+
+
+COLUMNS = ("src", "dst", "p", "key", "guard", "shared", "cause", "param")
 
 
 _Table = TypeVar("_Table", Shared, Params)
@@ -255,6 +291,21 @@ def _column(name: str, values: Any, dtype: Any) -> NDArray[Any]:
     if column.ndim != 1:
         raise UsageError(f"“{name}” has {column.ndim} dimensions, not one", where="graph")
     return column
+
+
+def _layer(name: str, values: Any, steps: int) -> Ints:
+    if name in ("cause", "state"):
+        raise UsageError(f"a layer cannot be called “{name}”", where="graph")
+    given = np.asarray(values)
+    if given.ndim not in (1, 2) or given.shape[:1] != (steps,):
+        raise UsageError(f"layer “{name}” has the shape {given.shape} for {steps} steps", where="graph")
+    column = _column(name, given.reshape(-1), np.int32)
+    _inside(name, column, -1, 2**31)
+    return column.reshape(given.shape)
+
+
+def _longs(numbers: Iterable[int] | Ints | Longs) -> Longs:
+    return np.asarray(list(numbers) if not isinstance(numbers, np.ndarray) else numbers, np.int64).reshape(-1)
 
 
 def _same_length(where: str, name: str, values: NDArray[Any], other: NDArray[Any]) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from foreshore.graph.kernels import Luck, Steps, _compiled, _inlined, offer
+from foreshore.graph.kernels import _GAMMA, Luck, Steps, _array, _compiled, _inlined, mix, offer
 from foreshore.graph.model import Ints, Longs, Words
 
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ class Live(NamedTuple):
     """The live steps that bear on some fall in a word, with states and causes renumbered.
 
     `step` is the step's number in the part, `bits` the lanes in which it is live; ordered from the
-    entries towards the targets. `states` and `causes` give the old numbers.
+    entries towards the targets. `states` gives their old numbers. Causes that label the very same steps
+    here are one: `cause` (steps, causes of a step) holds these, `causes` the old numbers of all and
+    `alike` which one each of them belongs to.
     """
 
     step: Ints
@@ -35,6 +37,8 @@ class Live(NamedTuple):
     cause: Ints
     states: Ints
     causes: Ints
+    alike: Ints
+    kinds: Any
 
 
 def scratch(worlds: Worlds) -> tuple[Any, Ints, Ints]:
@@ -46,7 +50,7 @@ def scratch(worlds: Worlds) -> tuple[Any, Ints, Ints]:
         np.zeros(steps, np.uint64),
         np.zeros(states + 1, np.int32),
     )
-    return work, np.full(states, -1, np.int32), np.full(worlds.graph.causes, -1, np.int32)
+    return work, np.full(states, -1, np.int32), np.full(worlds.tags.count, -1, np.int32)
 
 
 def entry(worlds: Worlds, attack: Attack, part: Live) -> Words:
@@ -113,14 +117,6 @@ def _collect(s: Steps, luck: Luck, cur: Words, targets: Ints, asked: Words, work
 
 
 @_compiled
-def _array(numbers: Any, turned: Any) -> Ints:
-    out = np.empty(len(numbers), np.int32)
-    for i in range(len(numbers)):
-        out[i] = numbers[len(numbers) - 1 - i] if turned else numbers[i]
-    return out
-
-
-@_compiled
 def _renumber(s: Steps, states: Ints, steps: Ints, work: Any, local: Ints, cause_local: Ints) -> Live:
     wanted, _, bits, _ = work
     for i in range(states.size):
@@ -129,27 +125,59 @@ def _renumber(s: Steps, states: Ints, steps: Ints, work: Any, local: Ints, cause
     src = np.empty(steps.size, np.int32)
     dst = np.empty(steps.size, np.int32)
     guard = np.empty(steps.size, np.int32)
-    cause = np.empty(steps.size, np.int32)
     live = np.empty(steps.size, np.uint64)
-    causes = np.empty(steps.size, np.int32)
-    count = 0
     for i in range(steps.size):
         e = steps[i]
         src[i], dst[i] = local[s.src[e]], local[s.dst[e]]
         guard[i] = local[s.guard[e]] if s.guard[e] >= 0 else -1
         live[i] = bits[e]
         bits[e] = _ZERO
-        c = s.cause[e]
-        if c >= 0 and cause_local[c] < 0:
-            cause_local[c] = count
-            causes[count] = c
-            count += 1
-        cause[i] = cause_local[c] if c >= 0 else -1
     for i in range(states.size):
         local[states[i]] = -1
-    for i in range(count):
+    cause, causes, alike, kinds = _labels(s, steps, cause_local)
+    return Live(steps, src, dst, guard, live, cause, states, causes, alike, kinds)
+
+
+@_compiled
+def _labels(s: Steps, steps: Ints, cause_local: Ints) -> tuple[Ints, Ints, Ints, Any]:
+    """Number the causes of some steps anew, those that label the same steps as one."""
+    causes, codes = _codes(s, steps, cause_local)
+    order = np.argsort(codes)
+    alike = np.empty(causes.size, np.int32)
+    kinds = 0
+    for i in range(order.size):
+        kinds += 1 if i == 0 or codes[order[i]] != codes[order[i - 1]] else 0
+        alike[order[i]] = kinds - 1
+    cause = np.full((steps.size, s.cause.shape[1]), -1, np.int32)
+    for i in range(steps.size):
+        for k in range(cause.shape[1]):
+            c = s.cause[steps[i], k]
+            if c >= 0:
+                cause[i, k] = alike[cause_local[c]]
+    for i in range(causes.size):
         cause_local[causes[i]] = -1
-    return Live(steps, src, dst, guard, live, cause, states, causes[:count].copy())
+    return cause, causes, alike, kinds
+
+
+@_compiled
+def _codes(s: Steps, steps: Ints, cause_local: Ints) -> tuple[Ints, Words]:
+    """The causes of some steps, numbered in `cause_local`, and for each a hash of the steps that it labels."""
+    causes = [np.int32(0) for _ in range(0)]
+    code = [np.uint64(0) for _ in range(0)]
+    for i in range(steps.size):
+        for k in range(s.cause.shape[1]):
+            c = s.cause[steps[i], k]
+            if c < 0:
+                continue
+            if cause_local[c] < 0:
+                cause_local[c] = len(causes)
+                causes.append(c)
+                code.append(_ZERO)
+            code[cause_local[c]] += mix(np.uint64(i + 1) * _GAMMA)
+    codes = np.zeros(len(causes), np.uint64)
+    for i in range(codes.size):
+        codes[i] = code[i]
+    return _array(causes, False), codes
 
 
 @_compiled
@@ -182,8 +210,9 @@ def _sweep(part: Live, gone: Words, cur: Words, tree: Words) -> bool:
             continue
         if part.guard[e] >= 0:
             got &= cur[part.guard[e]]
-        if part.cause[e] >= 0:
-            got &= ~gone[part.cause[e]]
+        for c in part.cause[e]:
+            if c >= 0:
+                got &= ~gone[c]
         if got != _ZERO:
             cur[part.dst[e]] |= got
             moved = True
@@ -216,14 +245,11 @@ def fallen(part: Live, entry: Words, struck: Any, targets: Ints) -> Words:
     return out
 
 
-@_compiled
-def _avoid(part: Live, entry: Words, unloved: Words, lanes: Any, cur: Words, tree: Words) -> None:
-    """The least fixpoint, taking steps of unloved causes only where nothing else gets further."""
-    none = np.zeros(unloved.size, np.uint64)
-    _solve(part, entry, unloved, lanes, cur, tree)
-    while _sweep(part, none, cur, tree):
-        while _sweep(part, unloved, cur, tree):
-            pass
+@_inlined
+def _count(causes: Any, on: Any, flow: Any) -> None:
+    for c in causes:
+        if c >= 0:
+            flow[c] |= on
 
 
 @_compiled
@@ -246,13 +272,9 @@ def _proof(part: Live, tree: Words, into: tuple[Longs, Ints], target: Any, asked
             on = ask & tree[e]
             if on == _ZERO:
                 continue
-            if part.cause[e] >= 0:
-                flow[part.cause[e]] |= on
-            for side in range(2):
-                w = part.src[e] if side == 0 else part.guard[e]
-                if w < 0:
-                    continue
-                add = on & ~wanted[w]
+            _count(part.cause[e], on, flow)
+            for w in (part.src[e], part.guard[e]):
+                add = on & ~wanted[w] if w >= 0 else _ZERO
                 if add != _ZERO:
                     wanted[w] |= add
                     if fresh[w] == _ZERO:
@@ -270,28 +292,77 @@ def _any_target(table: Any) -> Words:
 
 
 @_compiled
-def _narrow(
-    part: Live, into: tuple[Longs, Ints], entry: Words, targets: Ints, asked: Words, maybe: Any, tries: Any
+def _of_lane(part: Live, lane: Any) -> Ints:
+    """The steps that are live in a lane, in their order."""
+    bit = np.uint64(1) << np.uint64(lane)
+    count = 0
+    for e in range(part.bits.size):
+        count += 1 if part.bits[e] & bit else 0
+    out = np.empty(count, np.int32)
+    count = 0
+    for e in range(part.bits.size):
+        if part.bits[e] & bit:
+            out[count] = e
+            count += 1
+    return out
+
+
+@_compiled
+def _without_each(part: Live, steps: Ints, gone: Words, cur: Words) -> None:
+    """The least fixpoint in one world, bit `i` without the causes that are gone in it; `cur` holds the entries."""
+    again = True
+    while again:
+        again = False
+        for e in steps:
+            got = cur[part.src[e]] & ~cur[part.dst[e]]
+            if got != _ZERO and part.guard[e] >= 0:
+                got &= cur[part.guard[e]]
+            if got != _ZERO:
+                for c in part.cause[e]:
+                    if c >= 0:
+                        got &= ~gone[c]
+            if got != _ZERO:
+                cur[part.dst[e]] |= got
+                again = True
+
+
+@_compiled
+def _enter(part: Live, entry: Words, targets: Ints, steps: Ints, bit: Any, cur: Words) -> None:
+    """Start every state of some steps, and every target, from the entries of a lane alone."""
+    for e in steps:
+        for v in (part.src[e], part.dst[e], part.guard[e]):
+            if v >= 0:
+                cur[v] = ~_ZERO if entry[v] & bit else _ZERO
+    for v in targets:
+        cur[v] = ~_ZERO if entry[v] & bit else _ZERO
+
+
+@_compiled
+def _note(tried: Ints, lost: Any, bit: Any, need: Words) -> None:
+    for i in range(tried.size):
+        if lost >> np.uint64(i) & np.uint64(1):
+            need[tried[i]] |= bit
+
+
+@_compiled
+def _try_lane(
+    part: Live, entry: Words, targets: Ints, asked: Words, lane: Any, tried: Ints, need: Words, work: Any
 ) -> None:
-    """Strike from `maybe` what is not on further proofs, each made to avoid what is still in question."""
-    cur = np.empty(part.states.size, np.uint64)
-    on = np.zeros(part.causes.size, np.uint64)
-    for _ in range(tries):
-        unloved = _any_target(maybe)
-        lanes = _ZERO
-        for c in range(unloved.size):
-            lanes |= unloved[c]
-        tree = np.zeros(part.src.size, np.uint64)
-        _avoid(part, entry, unloved, lanes, cur, tree)
-        struck = False
+    """Remove the causes `tried` one by one in the world of a lane, 64 at a time in the bits of a word."""
+    gone, cur = work
+    bit = np.uint64(1) << np.uint64(lane)
+    steps = _of_lane(part, lane)
+    for first in range(0, tried.size, 64):
+        some = tried[first : first + 64]
+        for i in range(some.size):
+            gone[some[i]] = np.uint64(1) << np.uint64(i)
+        _enter(part, entry, targets, steps, bit, cur)
+        _without_each(part, steps, gone, cur)
         for j in range(targets.size):
-            on[:] = _ZERO
-            _proof(part, tree, into, targets[j], asked[j] & lanes, on)
-            for c in range(on.size):
-                struck |= (maybe[c, j] & ~on[c]) != _ZERO
-                maybe[c, j] &= on[c]
-        if not struck:
-            return
+            if asked[j] & bit:
+                _note(some, ~cur[targets[j]], bit, need[:, j])
+        for c in some:
+            gone[c] = _ZERO
 
 
 @_compiled
@@ -299,10 +370,10 @@ def necessary(part: Live, into: tuple[Longs, Ints], entry: Words, targets: Ints,
     """For each cause and target: lanes in which the target falls only with the cause, and proof lanes.
 
     Both results have shape (causes, targets). `entry` holds the entry lanes of each state of the part.
-    A necessary cause is on every proof, so what is missing from one proof is settled; the few left
-    are removed one by one, in each lane another one at the same time.
+    A necessary cause is on every proof, so what is missing from one proof is settled; the others are
+    removed one by one, world by world, each in a bit of its own: a world has few live steps.
     """
-    causes, count = part.causes.size, targets.size
+    causes, count = part.kinds, targets.size
     flow = np.zeros((causes, count), np.uint64)
     need = np.zeros((causes, count), np.uint64)
     cur = np.empty(part.states.size, np.uint64)
@@ -311,21 +382,9 @@ def necessary(part: Live, into: tuple[Longs, Ints], entry: Words, targets: Ints,
     _solve(part, entry, gone, ~_ZERO, cur, tree)
     for j in range(count):
         _proof(part, tree, into, targets[j], asked[j], flow[:, j])
-    maybe = flow.copy()
-    _narrow(part, into, entry, targets, asked, maybe, 4)
-    left = _any_target(maybe)
-    none = np.zeros(0, np.uint64)
-    while True:
-        lanes = _ZERO
-        for c in range(causes):
-            gone[c] = left[c] & ~lanes
-            lanes |= gone[c]
-            left[c] &= ~gone[c]
-        if lanes == _ZERO:
-            return need, flow
-        _solve(part, entry, gone, lanes, cur, none)
-        for j in range(count):
-            lost = asked[j] & lanes & ~cur[targets[j]]
-            if lost != _ZERO:
-                for c in range(causes):
-                    need[c, j] |= lost & gone[c]
+    left = _any_target(flow)
+    for lane in range(64):
+        tried = np.flatnonzero(left >> np.uint64(lane) & np.uint64(1)).astype(np.int32)
+        if tried.size:
+            _try_lane(part, entry, targets, asked, lane, tried, need, (gone, cur))
+    return need, flow

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from foreshore.errors import UsageError
 from foreshore.graph.closures import states_of
 from foreshore.graph.estimates import Estimate, estimate
-from foreshore.graph.model import Bools, Floats, Graph, Ints, Profile
+from foreshore.graph.model import Bools, Floats, Graph, Ints, Longs, Profile
 from foreshore.graph.worlds import Solved, Worlds, prepare
+
+if TYPE_CHECKING:
+    from foreshore.graph.rare import Rare
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +31,8 @@ class Outcome:
     path exists at all: then, and only then, probability is exactly 0.
     `watched` and `watched_error` (95 % half-width) belong to `watch`: probability per year of holding
     that state at least once. `losses` (targets, worlds) and `weight` (worlds) are the years
-    themselves, for paired differences; world `w` belongs to draw `w % draws`.
+    themselves, for paired differences; world `w` belongs to draw `w % draws`. Where `rare` is given, the
+    probability of its rows and their intervals come from its own weighted years; `events` and `losses` don't.
     """
 
     targets: Ints
@@ -52,6 +58,7 @@ class Outcome:
     settled: bool
     states_kept: int
     steps_kept: int
+    rare: Rare | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,9 @@ class Effort:
 
     Worlds are added, `draws` (at least 64) at a time, until the 95 % half-width that more worlds can
     narrow is below `width` for every target, or `lane_budget` attacks or `worlds_per_draw` years per draw
-    are reached; the first round always runs. `worlds` fixes the number instead (rounded up).
+    are reached; the first round always runs. `worlds` fixes the number instead (rounded up). `rare`: whether
+    targets that fell in few years get years of their own (importance sampling), as many again at most;
+    by default where `worlds` is not fixed.
     """
 
     draws: int = 64
@@ -70,6 +79,7 @@ class Effort:
     worlds: int | None = None
     threads: int = 1
     losses_per_year: int = 1
+    rare: bool | None = None
 
 
 class Years:
@@ -136,12 +146,12 @@ class Years:
         """The yearly probability of at least one loss."""
         return estimate((self.losses > 0) * self.weight, self._draws, self.weight, 1)
 
-    def outcome(self) -> Outcome:
-        """Everything that was learnt."""
+    def outcome(self, possible: Bools | None = None) -> Outcome:
+        """Everything that was learnt; `possible` says which targets can fall at all, where the part does not."""
         worlds, share, count = self.worlds, self.fallen(), self.blocks * 64
         most = self.effort.losses_per_year
         events = estimate(self.losses * self.weight, self._draws, self.weight * most, most)
-        possible = worlds.part.local[worlds.targets] >= 0
+        possible = worlds.part.local[worlds.targets] >= 0 if possible is None else possible
         mean = self.watched[0] / max(1, count)
         spread = np.maximum(self.watched[1] / max(1, count) - mean**2, 0)
         floor = np.where(worlds.part.local[worlds.watch] >= 0, 3 * self.weight.mean() / max(1, count), 0.0)
@@ -195,7 +205,7 @@ def simulate(
     *,
     seed: int,
     effort: Effort | None = None,
-    removed: Ints | None = None,
+    removed: Ints | Longs | None = None,
     unknowns: str = "believed",
     watch: Ints | None = None,
 ) -> Outcome:
@@ -220,7 +230,36 @@ def simulate(
     years = Years(worlds, effort)
     while years.more():
         years.add(worlds.run(years.blocks, effort.threads), years.blocks)
-    return years.outcome()
+    return refined(years, removed, unknowns)
+
+
+def refined(years: Years, removed: Ints | Longs | None, unknowns: str) -> Outcome:
+    """The outcome of a run, rare targets looked at more closely if the effort allows it."""
+    from foreshore.graph import rare
+
+    outcome, worlds, effort = years.outcome(), years.worlds, years.effort
+    wanted = effort.worlds is None if effort.rare is None else effort.rare
+    few = np.flatnonzero(outcome.possible & ((outcome.losses > 0).sum(axis=1) < rare.FEW))
+    if not wanted or not few.size or not outcome.weight.any():
+        return outcome
+    limit = (
+        effort if effort.worlds is None else replace(effort, worlds_per_draw=max(1, outcome.worlds // outcome.draws))
+    )
+    run = {"seed": worlds.seed, "removed": removed, "unknowns": unknowns}
+    found = rare.years_for(worlds.graph, worlds.profiles, worlds.targets, few.astype(np.int32), effort=limit, run=run)
+    return outcome if found is None else _with_rare(outcome, found)
+
+
+def _with_rare(outcome: Outcome, found: Rare) -> Outcome:
+    """Put in what the years for rare targets say, where they say anything."""
+    seen = found.fallen.mean > 0
+    rows = found.rows[seen]
+    names = {"probability": "mean", "sampling_error": "error"}
+    columns = {}
+    for name in ("probability", "low", "high", "sampling_error", "sampling_low", "sampling_high"):
+        columns[name] = getattr(outcome, name).copy()
+        columns[name][rows] = getattr(found.fallen, names.get(name, name))[seen]
+    return replace(outcome, **columns, rare=found.only(seen))
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,14 +273,30 @@ class Difference:
 
 
 def difference(before: Outcome, after: Outcome) -> Difference:
-    """Compare two outcomes of the same seed world by world.
+    """Compare two outcomes of the same seed world by world: the yearly probability of at least one loss.
 
     Uses the worlds that both have. Raises UsageError when they were not drawn alike.
     """
+    return _paired(before, after, lambda losses: losses > 0, 1)
+
+
+def weighted(before: Outcome, after: Outcome, values: Floats) -> Difference:
+    """Compare the value-weighted losses a year of all targets together, world by world; one row.
+
+    Raises UsageError when the outcomes were not drawn alike or `values` is not one number per target.
+    """
+    worth = np.asarray(values, np.float64)
+    if worth.shape != before.targets.shape or not (np.isfinite(worth) & (worth >= 0)).all():
+        raise UsageError("“values” needs one number of at least 0 for each target")
+    most = float(worth.sum()) * max(int(before.losses.max(initial=1)), int(after.losses.max(initial=1)))
+    return _paired(before, after, lambda losses: worth[None, :] @ losses, most)
+
+
+def _paired(before: Outcome, after: Outcome, measure: Callable[[Ints], NDArray[Any]], most: float) -> Difference:
     if before.draws != after.draws or not np.array_equal(before.targets, after.targets):
         raise UsageError("outcomes with other targets or draws cannot be compared world by world")
     count = min(before.worlds, after.worlds)
-    gain = (before.losses[:, :count] > 0) * before.weight[:count]
-    gain = gain - (after.losses[:, :count] > 0) * after.weight[:count]
-    found = estimate(gain, before.draws, np.maximum(before.weight, after.weight)[:count], 1, signed=True)
+    gain = measure(before.losses[:, :count]) * before.weight[:count]
+    gain = gain - measure(after.losses[:, :count]) * after.weight[:count]
+    found = estimate(gain, before.draws, np.maximum(before.weight, after.weight)[:count], most, signed=True)
     return Difference(found.mean, found.low, found.high, found.error)

@@ -22,7 +22,7 @@ import numpy as np
 
 from foreshore.errors import UsageError
 from foreshore.graph import draws as luck
-from foreshore.graph.closures import Part, cut, states_of, steps_of
+from foreshore.graph.closures import Part, Tags, cut, states_of, steps_of, tags, whole
 from foreshore.graph.model import Bools, Floats, Graph, Ints, Longs, Profile, Words
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class Worlds:
     shared: luck.Chances
     own: luck.Chances
     unknown_bits: Bools
+    tags: Tags
 
     @property
     def round(self) -> int:
@@ -178,15 +179,18 @@ class Worlds:
         scratch = Scratch(self.steps)
         return [self._solve(attack, shared, table, scratch, follow) for attack in attacks]
 
+    def own_salt(self, attack: Attack) -> np.uint64:
+        """What the steps' own luck in an attack is drawn from, besides their keys."""
+        return np.uint64(luck.salt(self.seed, luck.OWN, attack.block, attack.k))
+
     def _solve(self, attack: Attack, shared: Words, table: Words, scratch: Scratch, follow: Any) -> Solved:
         from foreshore.graph import kernels
 
         cur = self.enter(attack, scratch)
-        salt = np.uint64(luck.salt(self.seed, luck.OWN, attack.block, attack.k))
-        fate = kernels.Luck(table, salt, shared, scratch.memo, scratch.known)
+        fate = kernels.Luck(table, self.own_salt(attack), shared, scratch.memo, scratch.known, *kernels.FREE)
         kernels.spread(self.steps, fate, cur, scratch.new, scratch.busy)
         extra = None if follow is None else follow(self, attack, cur, fate)
-        return Solved(attack, self._bits(cur, self.targets), self._bits(cur, self.watch), extra)
+        return Solved(attack, self.bits(cur, self.targets), self.bits(cur, self.watch), extra)
 
     def enter(self, attack: Attack, scratch: Scratch) -> Words:
         """Put the attackers of a word at their entries."""
@@ -199,7 +203,8 @@ class Worlds:
         scratch.known[:] = 0
         return cur
 
-    def _bits(self, cur: Words, states: Ints) -> Words:
+    def bits(self, cur: Words, states: Ints) -> Words:
+        """The lanes in which each of some states of the graph is held."""
         local = self.part.local[states]
         out = np.zeros(states.size, np.uint64)
         out[local >= 0] = cur[local[local >= 0]]
@@ -227,12 +232,15 @@ def prepare(
     *,
     seed: int,
     draws: int,
-    removed: Ints | None = None,
+    removed: Ints | Longs | None = None,
     unknowns: str = "believed",
+    layers: Sequence[str] = ("cause",),
+    all_steps: bool = False,
 ) -> Worlds:
-    """Cut the graph to what matters and turn probabilities into thresholds.
+    """Cut the graph to what matters (unless `all_steps` are to stay) and turn probabilities into thresholds.
 
-    `draws` is rounded up to a power of two below 64 and to a multiple of 64 above. Raises UsageError for
+    `draws` is rounded up to a power of two below 64 and to a multiple of 64 above; `layers` names the kinds of
+    causes that proofs are asked for. Raises UsageError for
     states that are not there, an unknown word for `unknowns`, or two profiles of one name.
     """
     if unknowns not in UNKNOWNS:
@@ -247,8 +255,9 @@ def prepare(
     usable &= graph.p > 0
     usable &= np.append(chance > 0, True)[graph.shared]
     starts = [one.entries for one in profiles if one.rate.high > 0]
-    part = cut(graph, starts, np.concatenate([targets, watch]), usable)
+    part = whole(graph) if all_steps else cut(graph, starts, np.concatenate([targets, watch]), usable)
     own = luck.chances(graph.p[part.step], graph.param[part.step], factors)
+    labels = tags(graph, part, layers)
     return Worlds(
         graph,
         profiles,
@@ -257,12 +266,13 @@ def prepare(
         seed,
         draws,
         part,
-        steps_of(graph, part, own.threshold, own.kind),
+        steps_of(graph, part, own.threshold, own.kind, labels.column, remember=not all_steps),
         factors,
         luck.rates(profiles, seed, draws),
         luck.chances(chance, graph.draws.param, factors),
         own,
         unknown_bits,
+        labels,
     )
 
 
