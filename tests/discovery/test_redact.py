@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foreshore.discovery.redact import fingerprint, redact, redact_all
+from foreshore.discovery.redact import fingerprint, redact
 
 KEY = b"k" * 32
 # Visibly made up, put together here so that no scanner takes this file for a leak.
@@ -99,11 +99,6 @@ WORDS = st.sampled_from(
 def test_pieces_of_secrets_in_any_order(words: list[str]) -> None:
     once = redact("".join(words), KEY)
     assert redact(once, KEY) == once
-
-
-@given(st.lists(st.sampled_from([*PROSE, *(around.format(secret) for secret, around in SECRETS.values())])))
-def test_many_equal_one_by_one(texts: list[str]) -> None:
-    assert redact_all(texts, KEY) == [redact(text, KEY) for text in texts]
 
 
 def test_long_texts_take_time_in_proportion() -> None:

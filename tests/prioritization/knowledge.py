@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import pyarrow as pa
 
-from foreshore.facts import Record, Relation, Sighting
+from foreshore.facts import Finding, Record, Relation, Sighting
 from foreshore.policy.rulebook import Rulebook
 from foreshore.prioritization import matching
 
@@ -30,6 +30,7 @@ class Known:
     ties: set[tuple[str, int, int, str]] = field(default_factory=set)
     attributes: dict[tuple[int, str], str] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)  # key of a sighting -> row
+    exposures: set[tuple[int, str, str]] = field(default_factory=set)  # row, check, weakness
 
     def asset(self, name: str, kind: str = "identity", **attributes: str) -> int:
         """Add an asset and return its row."""
@@ -41,37 +42,52 @@ class Known:
         return self.rows[name]
 
 
-def told(reports: Iterable[Iterable[Record]]) -> Known:
-    """Return what readers' records say; sightings that share an identifier are one asset."""
-    records = [list(one) for one in reports]
-    sightings = [one for report in records for one in report if isinstance(one, Sighting)]
-    parent: dict[str, str] = {}
+class _Parts:
+    """Sets of handles that are one asset."""
 
-    def find(name: str) -> str:
-        while parent.setdefault(name, name) != name:
-            name = parent[name]
+    def __init__(self) -> None:
+        self.parent: dict[str, str] = {}
+
+    def find(self, name: str) -> str:
+        while self.parent.setdefault(name, name) != name:
+            name = self.parent[name]
         return name
 
-    for one in sightings:
-        handles = [f"key {one.key}"] + [f"{kind} {value.lower()}" for kind, value in one.identifiers if kind in JOINING]
-        for other in handles[1:]:
-            parent[find(other)] = find(handles[0])
+    def join(self, one: str, other: str) -> None:
+        self.parent[self.find(other)] = self.find(one)
+
+
+def told(reports: Iterable[Iterable[Record]]) -> Known:
+    """Return what readers' records say; sightings that share an identifier are one asset."""
+    records = [one for report in reports for one in report]
     known = Known()
+    _sighted(known, [one for one in records if isinstance(one, Sighting)])
+    for tie in (one for one in records if isinstance(one, Relation)):
+        ends = [known.rows.get(end.removeprefix("asset:"), -1) for end in (tie.source, tie.target)]
+        if min(ends) >= 0:
+            known.ties.add((tie.kind, ends[0], ends[1], tie.note))
+    for finding in (one for one in records if isinstance(one, Finding)):
+        for weakness in finding.weaknesses or (finding.rule,):
+            known.exposures.add((known.rows[finding.asset], finding.rule, weakness))
+    return known
+
+
+def _sighted(known: Known, sightings: list[Sighting]) -> None:
+    parts = _Parts()
+    for one in sightings:
+        for kind, value in one.identifiers:
+            if kind in JOINING:
+                parts.join(f"key {one.key}", f"{kind} {value.lower()}")
     row: dict[str, int] = {}
     for one in sightings:
-        root = find(f"key {one.key}")
+        root = parts.find(f"key {one.key}")
         if root not in row:
             row[root] = known.asset(one.name or one.key, one.kind)
-        elif one.name:
-            known.names[row[root]] = one.name
         known.rows[one.key] = row[root]
-        for key, value in one.attributes:
-            known.attributes[row[root], key] = value
-    for tie in (one for report in records for one in report if isinstance(one, Relation)):
-        ends = [end.removeprefix("asset:") for end in (tie.source, tie.target)]
-        if all(end in known.rows for end in ends):
-            known.ties.add((tie.kind, known.rows[ends[0]], known.rows[ends[1]], tie.note))
-    return known
+        if one.kind != "identity":  # what is known by its key only is called an identity
+            known.kinds[row[root]] = one.kind
+        known.names[row[root]] = one.name or known.names[row[root]]
+        known.attributes.update({(row[root], key): value for key, value in one.attributes})
 
 
 def context(known: Known) -> Any:
@@ -99,8 +115,10 @@ def context(known: Known) -> Any:
         }),
         controls=pa.table({name: pa.array([], kind) for name, kind in
                            (("asset", pa.int64()), ("kind", pa.string()), ("state", pa.string()))}),
-        exposures=pa.table({name: pa.array([], kind) for name, kind in
-                            (("asset", pa.int64()), ("rule", pa.string()), ("weakness", pa.string()))}),
+        exposures=pa.table({
+            name: pa.array([one[number] for one in sorted(known.exposures)], kind) for number, (name, kind) in
+            enumerate((("asset", pa.int64()), ("rule", pa.string()), ("weakness", pa.string())))
+        }),
     )  # fmt: skip
 
 

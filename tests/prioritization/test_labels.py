@@ -20,7 +20,7 @@ POLICY = policy.load()
 TABLES = {
     "deployer": (labels.deployer(POLICY), "deployer_patch_application_priority_1_0_0.csv"),
     "bod": (labels.bod_26_04(POLICY), "cisa_bod_26_04_1_0_0.csv"),
-    "cisa": (labels.coordinator(POLICY), "cisa_coordinator_2_0_3.csv"),
+    "cisa": (labels.table_of(POLICY, "cisa_coordinator"), "cisa_coordinator_2_0_3.csv"),
 }
 EXPLOITATION = {
     "none_known": "none", "poc": "public poc", "weaponized": "public poc", "built_in": "public poc",

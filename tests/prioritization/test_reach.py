@@ -99,7 +99,7 @@ def answers(
     found = reach.answer(net, wanted, scope, policy.load(None))
     result = {}
     for row, number in wanted:
-        key = (int(net.group_of[row]), number, reach.signature(net.evidence.get((row, number), ())))
+        key = (int(net.group_of[row]), number, reach.signature(net.evidence.at(row, number)))
         endpoint = found.endpoint_of[key]
         for place, target, word in zip(found.source, found.target, found.answer, strict=True):
             if target == endpoint:

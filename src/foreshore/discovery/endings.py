@@ -18,13 +18,13 @@ DECLARED = "assets"  # what a person writes as coverage: every asset that the so
 def rows(staging: Staging) -> dict[str, pa.Table]:
     """Return the rows of `listed` and `ended`.
 
-    Where a person declared that all assets are in a run's files and its reader names no extents, the run lists
+    Where a person declared that all assets are in a run's files and its reader names none of an extent, the run lists
     what it shows by kind: all hosts that the source knows, say. A kind of which it shows none is not stated.
     """
     return {
         "listed": staging.rows(
             f"""WITH declared AS (SELECT run FROM st_runs WHERE coverage_text = '{DECLARED}'),
-            silent AS (SELECT run FROM declared ANTI JOIN st_listed USING (run)),
+            silent AS (SELECT run FROM declared ANTI JOIN (FROM st_listed WHERE no IS NOT NULL) USING (run)),
             kinds AS (SELECT s.run, s.no, 'all of kind ' || s.kind AS extent FROM st_sightings s SEMI JOIN silent USING (run))
             SELECT DISTINCT run, extent, NULL::BIGINT AS asset FROM st_listed
             WHERE no IS NULL OR (no = -1 AND run IN (SELECT run FROM declared))

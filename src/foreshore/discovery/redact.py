@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable
 
 from foreshore.discovery.patterns import regex
 
@@ -119,15 +118,3 @@ def _replaced(match: re.Match[str], key: bytes) -> str:
         return whole
     start = match.start(name) - match.start()
     return f"{whole[:start]}[secret {fingerprint(secret, key)}]{whole[start + len(secret) :]}"
-
-
-def redact_all(texts: Iterable[str], key: bytes) -> list[str]:
-    """`redact` over many texts; equal texts are looked at once."""
-    known: dict[str, str] = {}
-    found = []
-    for text in texts:
-        clean = known.get(text)
-        if clean is None:
-            clean = known[text] = redact(text, key)
-        found.append(clean)
-    return found

@@ -109,7 +109,8 @@ class Rulebook:
     def claimed(self, relation: str) -> list[str]:
         """Return the patterns of notes of `relation` that rules, or the list of idle ones, speak of."""
         found = {name.lower(): None for name in self.idle}
-        for term in (term for rule in self.rules for term in rule.where if term.name == relation):
+        said = (term for rule in self.rules for term in rule.where if term.name == relation and not term.negated)
+        for term in said:
             note = term.arguments[2] if len(term.arguments) == 3 else None
             if isinstance(note, Text) and note.alternatives != (UNCLAIMED,):
                 found.update(dict.fromkeys(note.alternatives))

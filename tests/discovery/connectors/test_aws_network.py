@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from foreshore import facts
 from foreshore.discovery.readers import _aws_network, _aws_ports
 from foreshore.discovery.readers._aws_network import Spot
+from foreshore.discovery.readers._aws_policies import Statement, fits
 from foreshore.discovery.readers._aws_ports import Entry
-from foreshore.discovery.readers._aws_rights import Statement, fits
 from foreshore.discovery.readers._aws_shapes import Network, World
 
 # A world of 16 addresses: small enough to try them all.
@@ -84,7 +84,7 @@ ARNS = st.lists(st.text("ab", max_size=6), unique=True, max_size=12).map(sorted)
 def test_resources_among_many_are_those_that_fit_one_by_one(
     patterns: tuple[str, ...], arns: list[str], beside: bool
 ) -> None:
-    statement = Statement(True, ("iam:passrole",), False, patterns, beside, False)
+    statement = Statement(True, ("iam:passrole",), False, patterns, beside)
     assert sorted(statement.among(arns)) == [arn for arn in arns if statement.names(arn)]
 
 

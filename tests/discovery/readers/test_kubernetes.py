@@ -28,7 +28,7 @@ from foreshore.discovery.readers._kubernetes_yaml import MOST_BYTES
 from foreshore.discovery.reports import FileReport
 from foreshore.discovery.sniffing import pick
 from foreshore.errors import BadReport, UsageError
-from foreshore.facts import Finding, Record, Relation, RunSeen, Sighting, Skipped
+from foreshore.facts import Finding, Listed, Record, Relation, RunSeen, Sighting, Skipped
 from foreshore.http import Door
 
 HERE = Path(__file__).parent
@@ -51,20 +51,20 @@ NEEDED: dict[str, tuple[set[str], set[tuple[str, str, str, str]]]] = {
         {
             ("runs_as", "Pod/pod-create-pod", "ServiceAccount/pod-create-sa", "token mounted"),
             ("member_of", "ServiceAccount/pod-create-sa", "Role/create-pods", "RoleBinding pod-create-pods"),
-            ("controls", "Role/create-pods", "Namespace/default", "get,list,create:pods"),
+            ("controls", "Role/create-pods", "Namespace/default", "create pods"),
         },
     ),
     "ROLE_BIND_CRB_CR": (
         {"k8s-role-binds-cluster-wide", "k8s-role-binds", "k8s-token-with-rights"},
         {
-            ("controls", "ClusterRole/rolebind-crb-cr-crb-cr", "Cluster", "create:clusterrolebindings"),
-            ("controls", "ClusterRole/rolebind-crb-cr-crb-cr", "Cluster", "bind:clusterroles"),
-            ("controls", "ClusterRole/rolebind-crb-cr-rb-r", "Cluster", "bind:roles"),
+            ("controls", "ClusterRole/rolebind-crb-cr-crb-cr", "Cluster", "create clusterrolebindings"),
+            ("controls", "ClusterRole/rolebind-crb-cr-crb-cr", "Cluster", "bind clusterroles"),
+            ("controls", "ClusterRole/rolebind-crb-cr-rb-r", "Cluster", "bind roles"),
         },
     ),
     "TOKEN_BRUTEFORCE": (
         {"k8s-role-reads-secrets", "k8s-token-with-rights"},
-        {("controls", "Role/read-secrets", "Namespace/default", "get:secrets")},
+        {("controls", "Role/read-secrets", "Namespace/default", "get secrets")},
     ),
 }
 
@@ -448,3 +448,79 @@ def test_settings_that_cannot_be_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(UsageError) as caught:
         replace(connector.PLUGIN, **settings).check()
     assert caught.value.where in settings
+
+
+# -- what is told of roles and containers --
+
+
+def relations(found: list[Record]) -> set[tuple[str, str, str, str]]:
+    return {(one.kind, end(one.source), end(one.target), one.note) for one in found if isinstance(one, Relation)}
+
+
+def test_a_user_whose_name_is_an_address_is_a_user() -> None:
+    name = "https://issuer.example.com#chief"
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "b"},
+        "roleRef": {"kind": "ClusterRole", "name": "edit"}, "subjects": [{"kind": "User", "name": name}],
+    }  # fmt: skip
+    found = read(json.dumps(binding).encode())
+    seen = next(one for one in found if isinstance(one, Sighting) and one.name == f"User/{name}")
+    assert ("resource_type", "User") in seen.attributes
+    notes = {one.note for one in found if isinstance(one, Relation) and one.target.endswith(name)}
+    assert notes == {"Contains user"}
+
+
+def test_wildcards_are_written_out_to_the_rights_of_their_group() -> None:
+    role = {
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "apps"},
+        "rules": [{"apiGroups": ["apps"], "resources": ["*"], "verbs": ["*"]}],
+    }  # fmt: skip
+    notes = {
+        note for kind, source, _, note in relations(read(json.dumps(role).encode())) if source == "ClusterRole/apps"
+    }
+    assert notes == {f"{verb} {what}" for verb in ("create", "update", "patch")
+                     for what in ("deployments", "daemonsets", "statefulsets", "replicasets")}  # fmt: skip
+
+
+def test_roles_that_gather_others_hold_their_rights() -> None:
+    roles: list[dict[str, Any]] = [
+        {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "whole"},
+         "aggregationRule": {"clusterRoleSelectors": [{"matchLabels": {"of": "whole"}}]}, "rules": []},
+        {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+         "metadata": {"name": "part", "labels": {"of": "whole"}},
+         "rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["list"]}]},
+    ]  # fmt: skip
+    assert ("controls", "ClusterRole/whole", "Cluster", "list secrets") in relations(read(json.dumps(roles).encode()))
+    roles[1]["metadata"]["labels"] = {"of": "another"}
+    assert ("controls", "ClusterRole/whole", "Cluster", "list secrets") not in relations(
+        read(json.dumps(roles).encode())
+    )
+
+
+@settings(max_examples=40)
+@given(
+    verbs=st.sets(st.sampled_from(["get", "list", "create", "bind", "patch", "impersonate", "delete"])),
+    resources=st.sets(
+        st.sampled_from(["pods", "secrets", "pods/exec", "nodes/proxy", "users", "clusterroles", "configmaps"])
+    ),
+    more=st.sampled_from(["get", "create", "bind", "*"]),
+)
+def test_more_verbs_never_mean_fewer_rights(verbs: set[str], resources: set[str], more: str) -> None:
+    def rights(held: set[str]) -> set[tuple[str, str, str, str]]:
+        role = {
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "r"},
+            "rules": [{"apiGroups": ["*"], "resources": sorted(resources), "verbs": sorted(held)}],
+        }  # fmt: skip
+        return relations(read(json.dumps(role).encode()))
+
+    assert rights(verbs) <= rights(verbs | {more})
+
+
+def test_a_manifest_says_again_what_it_writes_again() -> None:
+    listed = [one.extent for one in read(SHOP) if isinstance(one, Listed)]
+    assert len(listed) == len(set(listed)) == len(shop())
+
+
+def test_containers_that_are_no_objects_are_no_error() -> None:
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": {"containers": ["a", None, 3]}}
+    assert [one for one in read(json.dumps(pod).encode()) if isinstance(one, Sighting) and one.name == "default/Pod/x"]

@@ -14,6 +14,7 @@ from foreshore.discovery.readers import (
     _aws_network,
     _aws_rights,
     _aws_scans,
+    _aws_workloads,
     _naming,
 )
 from foreshore.discovery.readers._aws_assets import Seen, account_key
@@ -32,7 +33,7 @@ def records(world: World) -> Iterator[Record]:
     seen = list(first.values())[::-1]
     net = _aws_network.fabric(world)
     known: dict[str, Sighting] = {}
-    others = (*_aws_buckets.buckets(world), *_aws_identities.identities(world))
+    others = (*_aws_buckets.buckets(world), *_aws_identities.identities(world), *_aws_workloads.sightings(world))
     for sighting in (*_accounts(world), *_placed(world, net, seen), *others):
         if sighting.key and sighting.key not in known:
             known[sighting.key] = sighting
@@ -58,7 +59,8 @@ def _accounts(world: World) -> Iterator[Sighting]:
     for number in sorted(numbers | about.keys()):
         body = about.get(number, {})
         attributes = (("provider", "aws"), ("account", number), ("resource_type", "account"),
-                      ("state", text(body, "State") or text(body, "Status")))  # fmt: skip
+                      ("state", text(body, "State") or text(body, "Status")),
+                      *_aws_workloads.lists(world, number))  # fmt: skip
         yield Sighting(
             key=account_key(number), name=text(body, "Name") or number, kind="cloud_resource",
             identifiers=(("cloud_id", account_key(number)),),

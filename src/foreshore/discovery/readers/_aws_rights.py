@@ -1,185 +1,280 @@
-"""Rights by which one AWS identity can take another, or a machine or function, over."""
+"""Rights by which one AWS identity can take another, or a workload, over: one relation for each action and target."""
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
-from typing import Any, NamedTuple
+from dataclasses import dataclass
 
-from foreshore.discovery.readers._aws_assets import account_key, instance_key
-from foreshore.discovery.readers._aws_identities import statements_of
-from foreshore.discovery.readers._aws_shapes import Thing, World, document, listed, mapping, text, words
-from foreshore.facts import Relation
+from foreshore.discovery.readers import _aws_workloads
+from foreshore.discovery.readers._aws_actions import ACTIONS, IDENTITIES, ITSELF, KINDS, ON_ALL, ON_NEW
+from foreshore.discovery.readers._aws_actors import Actor, Policies, actors
+from foreshore.discovery.readers._aws_assets import account_key
+from foreshore.discovery.readers._aws_policies import MAYBE, NO, YES, Mandate
+from foreshore.discovery.readers._aws_shapes import World, text
+from foreshore.discovery.readers._aws_trust import ASSUME, Trust, trust, unsure
+from foreshore.facts import Record, Relation, Skipped
 
-# Rights whose holder gets more than it has, and the kind of what they take over. Sources: the actions' own
-# entries in AWS's service authorization reference.
-RIGHTS: Mapping[str, str] = {
-    "iam:AddUserToGroup": "group", "iam:AttachGroupPolicy": "group", "iam:PutGroupPolicy": "group",
-    "iam:AttachRolePolicy": "role", "iam:PutRolePolicy": "role", "iam:UpdateAssumeRolePolicy": "role",
-    "iam:PassRole": "role", "sts:AssumeRole": "role", "iam:DeleteRolePermissionsBoundary": "role",
-    "iam:AttachUserPolicy": "user", "iam:PutUserPolicy": "user", "iam:CreateAccessKey": "user",
-    "iam:CreateLoginProfile": "user", "iam:UpdateLoginProfile": "user", "iam:DeleteUserPermissionsBoundary": "user",
-    "iam:CreatePolicyVersion": "policy", "iam:SetDefaultPolicyVersion": "policy",
-    "lambda:UpdateFunctionCode": "function", "lambda:UpdateFunctionConfiguration": "function",
-    "ssm:SendCommand": "instance", "ssm:StartSession": "instance",
-    "ec2-instance-connect:SendSSHPublicKey": "instance", "ec2:ModifyInstanceAttribute": "instance",
-}  # fmt: skip
-_MANY = 200  # a pattern that fits more than this is written as a right over the account
+_MANY = 200  # who can take the account over anyhow is not told each of more things than this
+_KEPT = ("/aws-service-role/", "/aws-reserved/")  # roles that only AWS itself changes
+_PASS = "iam:PassRole"  # noqa: S105
 
 
-class Statement(NamedTuple):
-    """One statement of an identity's policy; `actions` are in lower case, because AWS ignores it there."""
+@dataclass(frozen=True)
+class _Places:
+    """What rights can be held over: ARNs by (kind, account), whom roles trust, what policies speak for whom."""
 
-    allow: bool
-    actions: tuple[str, ...]
-    inverted: bool  # NotAction: everything but these
-    resources: tuple[str, ...]
-    beside: bool  # NotResource
-    conditional: bool
-
-    def speaks(self, action: str) -> bool:
-        """Does it speak of `action`?"""
-        return any(_fits_action(pattern, action) for pattern in self.actions) is not self.inverted
-
-    def names(self, arn: str) -> bool:
-        """Does it speak of the resource `arn`?"""
-        return any(fits(pattern, arn) for pattern in self.resources) is not self.beside
-
-    def among(self, arns: list[str]) -> list[str]:
-        """Those of `arns`, which are sorted, that it speaks of."""
-        if self.beside:
-            return [arn for arn in arns if self.names(arn)]
-        hit: dict[str, None] = {}
-        for pattern in self.resources:
-            start = re.split(r"[*?]", pattern, maxsplit=1)[0]
-            for place in range(bisect_left(arns, start), len(arns)):
-                if not arns[place].startswith(start):
-                    break
-                if fits(pattern, arns[place]):
-                    hit[arns[place]] = None
-        return list(hit)
-
-    @property
-    def everywhere(self) -> bool:
-        """Does it speak of every resource?"""
-        return "*" in self.resources and not self.beside
+    known: frozenset[str]
+    targets: Mapping[tuple[str, str], list[str]]
+    seen: frozenset[tuple[str, str]]
+    trusts: Mapping[str, Trust]
+    accounts: Mapping[str, str]
+    trusting: Mapping[str, list[str]]  # account, principal or "*" -> roles, sorted
+    attached: Mapping[str, list[str]]
+    policies: Policies
 
 
-def statements(policy: Mapping[str, Any]) -> list[Statement]:
-    """The statements of a policy of an identity."""
-    found = []
-    for one in statements_of(policy):
-        inverted, beside = "NotAction" in one, "NotResource" in one
-        found.append(Statement(
-            text(one, "Effect") == "Allow",
-            tuple(word.lower() for word in words(one.get("NotAction" if inverted else "Action"))), inverted,
-            tuple(words(one.get("NotResource" if beside else "Resource"))), beside, bool(mapping(one, "Condition")),
-        ))  # fmt: skip
-    return found
-
-
-def fits(pattern: str, value: str) -> bool:
-    """Does `value` fit a pattern with `*` and `?`? Never slower than both lengths multiplied."""
-    place = here = mark = 0
-    star = -1
-    while place < len(value):
-        if here < len(pattern) and pattern[here] == "*":
-            star, mark = here, place
-            here += 1
-        elif here < len(pattern) and pattern[here] in ("?", value[place]):
-            here, place = here + 1, place + 1
-        elif star >= 0:
-            mark += 1
-            here, place = star + 1, mark
-        else:
-            return False
-    return not pattern[here:].strip("*")
-
-
-@lru_cache(maxsize=65_536)
-def _fits_action(pattern: str, action: str) -> bool:
-    return fits(pattern, action.lower())
-
-
-def rights(world: World, known: frozenset[str]) -> Iterator[Relation]:
+def rights(world: World, known: frozenset[str]) -> Iterator[Record]:
     """Yield who has every right (`admin_of` its account), and else who `controls` what; `known` are assets' keys.
 
-    Only policies of identities are weighed: no boundaries, organization policies or policies of resources.
+    A right whose conditions cannot be known, or that is held over something nobody has listed, ends in
+    ", under a condition". A right over all of a kind, or to make something new, is one over the account.
     """
-    policies = {text(one.body, "Arn"): _default(one) for one in world.of("policy")}
-    groups = {(one.account, text(one.body, "GroupName")): _own(one, policies) for one in world.of("iam_group")}
-    targets = _targets(world, known)
+    policies = Policies(world)
+    everyone: list[Actor] = []
+    for one in actors(world, policies):
+        if isinstance(one, Skipped):
+            yield one
+        elif one.arn in known and account_key(one.account) in known:
+            everyone.append(one)
+    places = _places(world, known, policies, everyone)
+    for actor in everyone:
+        yield from _of_actor(actor, places)
+
+
+def _places(world: World, known: frozenset[str], policies: Policies, everyone: list[Actor]) -> _Places:
+    targets: dict[tuple[str, str], list[str]] = {}
+    for kind, account, arn in (*_identities(world), *_aws_workloads.targets(world)):
+        if arn in known:
+            targets.setdefault((kind, account), []).append(arn)
+    attached: dict[str, list[str]] = {}
+    for actor in everyone:
+        for arn in actor.policies:
+            attached.setdefault(arn, []).append(actor.arn)
+    roles = world.of("role")
+    trusts = {text(one.body, "Arn"): trust(one) for one in roles}
+    trusting: dict[str, list[str]] = {}
+    for arn, value in sorted(trusts.items()):
+        for name in (*value.accounts, *value.principals):
+            trusting.setdefault(name, []).append(arn)
+    return _Places(
+        known, {key: sorted(set(arns)) for key, arns in targets.items()}, _aws_workloads.listed_kinds(world),
+        trusts, {text(one.body, "Arn"): one.account for one in roles},
+        trusting, attached, policies,
+    )  # fmt: skip
+
+
+def _identities(world: World) -> Iterator[tuple[str, str, str]]:
     for kind in ("user", "iam_group", "role"):
-        for thing in world.of(kind):
-            rules = list(_own(thing, policies))
-            for name in words(thing.body.get("GroupList")):
-                rules += groups.get((thing.account, name), [])
-            if rules and text(thing.body, "Arn") in known and account_key(thing.account) in known:
-                yield from _of_principal(thing, rules, targets)
+        for one in world.of(kind):
+            yield kind.removeprefix("iam_"), one.account, text(one.body, "Arn")
 
 
-def _default(policy: Thing) -> list[Statement]:
-    for version in listed(policy.body, "PolicyVersionList"):
-        if version.get("IsDefaultVersion") is True:
-            return statements(document(version.get("Document")))
-    return []
+# -- one principal --------------------------------------------------------------------------------------
 
 
-def _own(thing: Thing, policies: Mapping[str, list[Statement]]) -> list[Statement]:
-    found: list[Statement] = []
-    for name in ("UserPolicyList", "GroupPolicyList", "RolePolicyList"):
-        for one in listed(thing.body, name):
-            found += statements(document(one.get("PolicyDocument")))
-    for one in listed(thing.body, "AttachedManagedPolicies"):
-        found += policies.get(text(one, "PolicyArn"), [])
+def _of_actor(actor: Actor, places: _Places) -> Iterator[Relation]:
+    """Everything, or what it can do to itself, to others, and to workloads; what its only group can is the group's."""
+    own = dict(_to_itself(actor, places))
+    whole = _everything(actor, own)
+    if whole:
+        note = unsure("every action on every resource", whole)
+        yield Relation(kind="admin_of", source=_end(actor.arn), target=_account(actor), note=note)
+        if whole == YES:
+            return
+    for note, sure in own.items():
+        yield Relation(kind="controls", source=_end(actor.arn), target=_account(actor), note=unsure(note, sure))
+    yield from _assumed(actor, places)
+    if actor.whole and not whole:
+        taken = actor.unbounded and YES in own.values()
+        for action, kind in ACTIONS.items():
+            yield from _over(actor, action, kind, places, taken)
+
+
+def _end(key: str) -> str:
+    return f"asset:{key}"
+
+
+def _account(actor: Actor) -> str:
+    return _end(account_key(actor.account))
+
+
+def _everything(actor: Actor, own: Mapping[str, int]) -> int:
+    """Has it every right? Denials of some things leave an administrator who can still change what it may do."""
+    mandate = actor.mandate
+    free = Mandate(mandate.allows, (), mandate.limits).unlimited(actor.facts)
+    if not free or not mandate.denials:
+        return free
+    kept = max(own.values(), default=NO) if actor.unbounded else NO
+    return min(free, max(mandate.unlimited(actor.facts), kept))
+
+
+def _to_itself(actor: Actor, places: _Places) -> Iterator[tuple[str, int]]:
+    """Yield (note, how sure) of actions that give it every right: on itself, on a group or policy of its own."""
+    mandate, facts = actor.mandate, actor.facts
+    if not actor.unbounded:
+        yield from _bounded(actor)
+        return
+    for kind, arns in ((actor.kind, (actor.arn,)), ("group", actor.groups)):
+        for action in ITSELF[kind]:
+            sure = max((mandate.answer(action, arn, facts) for arn in arns), default=NO)
+            if sure:
+                yield f"{action} on itself", sure
+    for action in ITSELF["policy"]:
+        found = (mandate.answer(action, arn, facts) for arn in actor.policies if _gives(action, arn, places))
+        if sure := max(found, default=NO):
+            yield f"{action} on itself", sure
+
+
+def _bounded(actor: Actor) -> Iterator[tuple[str, int]]:
+    """What a permissions boundary keeps down: rights of its own that allow everything, and the right to remove it."""
+    action = f"iam:Delete{actor.kind.capitalize()}PermissionsBoundary"
+    if sure := actor.mandate.answer(action, actor.arn, actor.facts):
+        yield f"{action} on itself", sure
+    if sure := actor.freed.unlimited(actor.facts):
+        yield "every action but for its boundary", sure
+
+
+def _gives(action: str, arn: str, places: _Places) -> bool:
+    """Does changing the policy give every right? AWS's own cannot be changed, and a version has to be there."""
+    if ":iam::aws:" in arn:
+        return False
+    if action == "iam:CreatePolicyVersion":
+        return True
+    return any(
+        Mandate(tuple(one for one in rules if one.allow)).unlimited({}) for rules in places.policies.others.get(arn, [])
+    )
+
+
+# -- one action -----------------------------------------------------------------------------------------
+
+
+def _over(actor: Actor, action: str, kind: str, places: _Places, taken: bool) -> Iterator[Relation]:
+    if not any(one.speaks(action) for one in actor.mandate.allows):
+        return
+    pattern = KINDS[kind].format(account=actor.account)
+    wide = actor.mandate.everywhere(action, pattern, actor.facts) if action in ON_ALL else NO
+    if wide:
+        yield _tie(actor, _account(actor), f"{action} on all", wide)
+    new = actor.mandate.somewhere(action, pattern, actor.facts) if action in ON_NEW else NO
+    if new:
+        yield _tie(actor, _account(actor), f"{action} on a new one", new)
+    found = [] if wide == YES and kind in ("bucket", "object") else _found(actor, action, kind, pattern, places)
+    if len(found) > _MANY and taken:
+        return
+    for target, note, sure in found:
+        if target != _end(actor.arn):
+            yield _tie(actor, target, note, sure)
+
+
+def _found(actor: Actor, action: str, kind: str, pattern: str, places: _Places) -> list[tuple[str, str, int]]:
+    """(end, note, how sure) of what the actor may do `action` to."""
+    if kind == "policy":
+        return _policies(actor, action, places)
+    if action == _PASS:
+        return _passed(actor, places)
+    if kind == "object" and ("bucket", actor.account) in places.seen:
+        return _inside(actor, action, places.targets.get(("bucket", actor.account), []))
+    if kind in IDENTITIES or (kind, actor.account) in places.seen:
+        return _each(actor, action, places.targets.get((kind, actor.account), []))
+    sure = min(actor.mandate.somewhere(action, pattern, actor.facts), YES if kind == "any" else MAYBE)
+    return [(_account(actor), action, sure)] if sure else []
+
+
+def _tie(actor: Actor, target: str, note: str, sure: int) -> Relation:
+    return Relation(kind="controls", source=_end(actor.arn), target=target, note=unsure(note, sure))
+
+
+def _among(actor: Actor, action: str, arns: list[str]) -> Iterator[tuple[str, int]]:
+    """Those of `arns` that the actor may do `action` to, and how surely."""
+    hit: dict[str, None] = {}
+    for one in actor.mandate.allows:
+        if one.speaks(action):
+            hit.update(dict.fromkeys(one.among(arns)))
+    for arn in hit:
+        if sure := actor.mandate.answer(action, arn, actor.facts):
+            yield arn, sure
+
+
+def _each(actor: Actor, action: str, arns: list[str]) -> list[tuple[str, str, int]]:
+    free = [arn for arn in arns if not any(part in arn for part in _KEPT)]
+    return [(_end(arn), action, sure) for arn, sure in _among(actor, action, free)]
+
+
+def _inside(actor: Actor, action: str, arns: list[str]) -> list[tuple[str, str, int]]:
+    """Buckets something in which it may do `action` to."""
+    found = ((arn, actor.mandate.somewhere(action, f"{arn}/*", actor.facts)) for arn in arns)
+    return [(_end(arn), action, sure) for arn, sure in found if sure]
+
+
+def _policies(actor: Actor, action: str, places: _Places) -> list[tuple[str, str, int]]:
+    """A right over a policy is one over every other identity that the policy speaks for."""
+    best: dict[str, int] = {}
+    arns = sorted(arn for arn in places.attached if _gives(action, arn, places))
+    for policy, sure in _among(actor, action, arns):
+        for arn in places.attached[policy]:
+            best[arn] = max(best.get(arn, NO), sure)
+    return [(_end(arn), action, sure) for arn, sure in best.items()]
+
+
+def _passed(actor: Actor, places: _Places) -> list[tuple[str, str, int]]:
+    """Roles that it may hand to a service that they trust; a condition on the service is weighed for each."""
+    arns = [arn for arn in places.targets.get(("role", actor.account), []) if _KEPT[0] not in arn]
+    found: list[tuple[str, str, int]] = []
+    for arn in {arn: None for rule in actor.mandate.allows if rule.speaks(_PASS) for arn in rule.among(arns)}:
+        services = places.trusts[arn].services or {"": YES}
+        said = {one: actor.mandate.answer(_PASS, arn, {**actor.facts, "iam:passedtoservice": one}) for one in services}
+        if len(set(said.values())) == 1:
+            found += [(_end(arn), _PASS, sure) for sure in list(said.values())[:1] if sure]
+        else:
+            found += [(_end(arn), f"{_PASS} to {one}", sure) for one, sure in said.items() if sure]
     return found
 
 
-def _targets(world: World, known: frozenset[str]) -> dict[str, list[str]]:
-    """ARNs of what rights can be held over, by kind."""
-    found = {
-        "user": [text(one.body, "Arn") for one in world.of("user")],
-        "group": [text(one.body, "Arn") for one in world.of("iam_group")],
-        "role": [text(one.body, "Arn") for one in world.of("role")],
-        "function": [text(one.body, "FunctionArn") for one in world.of("function")],
-        "instance": [instance_key(one) for one in world.of("instance")],
-    }
-    return {kind: sorted({*values} & known) for kind, values in found.items()}
+# -- acting as a role ------------------------------------------------------------------------------------
 
 
-def _of_principal(thing: Thing, rules: list[Statement], targets: Mapping[str, list[str]]) -> Iterator[Relation]:
-    """A statement that denies without condition takes away; one with a condition may not hold and takes nothing."""
-    source, account = f"asset:{text(thing.body, 'Arn')}", f"asset:{account_key(thing.account)}"
-    denied = [one for one in rules if not one.allow and not one.conditional]
-    if not denied and any(_everything(one) for one in rules):
-        yield Relation(kind="admin_of", source=source, target=account, note="every action on every resource")
-        return
-    seen: set[tuple[str, str]] = set()
-    for action, kind in RIGHTS.items():
-        forbidden = [one for one in denied if one.speaks(action)]
-        if any(one.everywhere for one in forbidden):
+def _assumed(actor: Actor, places: _Places) -> Iterator[Relation]:
+    """Roles that trust the actor: by its name, or by its account where its own policies allow it too."""
+    rules = [one for one in actor.mandate.allows if one.speaks(ASSUME)]
+    pools = [places.trusting.get(one, []) for one in (actor.account, "*")] if rules else []
+    found = dict.fromkeys(places.trusting.get(actor.arn, []) + places.trusting.get("*", []))
+    found.update(dict.fromkeys(arn for pool in pools for rule in rules for arn in rule.among(pool)))
+    for arn in found:
+        if arn == actor.arn or arn not in places.known:
             continue
-        for rule in (one for one in rules if one.allow and one.speaks(action)):
-            for target in _over(rule, targets.get(kind, []), forbidden):
-                end = f"asset:{target}" if target else account
-                if end != source and (end, action) not in seen:
-                    seen.add((end, action))
-                    more = ("" if target else " on all of the kind") + (
-                        ", under a condition" if rule.conditional else ""
-                    )
-                    yield Relation(kind="controls", source=source, target=end, note=action + more)
+        sure = _may_assume(actor, arn, places.accounts[arn], places.trusts[arn], bool(rules))
+        if sure:
+            note = unsure("sts:AssumeRole", sure)
+            yield Relation(kind="controls", source=_end(actor.arn), target=_end(arn), note=note)
+    yield from _elsewhere(actor, places)
 
 
-def _everything(one: Statement) -> bool:
-    whole = any(word == "*:*" or (word and not word.strip("*")) for word in one.actions)
-    return one.allow and whole and not one.inverted and not one.conditional and one.everywhere
+def _may_assume(actor: Actor, arn: str, home: str, value: Trust, speaks: bool) -> int:
+    denied = max(
+        (one.holds(actor.facts) for one in actor.mandate.denials if one.speaks(ASSUME) and one.names(arn)), default=NO
+    )
+    own = actor.mandate.answer(ASSUME, arn, actor.facts) if speaks else NO
+    direct = value.direct(actor.arn, actor.account, home) if home == actor.account else NO
+    return max(min(direct, YES - denied), min(own, value.through_account(actor.arn, actor.account)))
 
 
-def _over(one: Statement, arns: list[str], forbidden: list[Statement]) -> list[str]:
-    """The ARNs that a statement speaks of, or [""] for all of the kind."""
-    if one.everywhere and not forbidden:
-        return [""]
-    hit = [arn for arn in one.among(arns) if not any(rule.names(arn) for rule in forbidden)]
-    return [""] if len(hit) > _MANY else hit
+def _elsewhere(actor: Actor, places: _Places) -> Iterator[Relation]:
+    """Roles by name of which only the actor's side is known here."""
+    names = {
+        name for one in actor.mandate.allows if one.speaks(ASSUME) and not one.beside for name in one.resources
+        if ":role/" in name and not set("*?$") & set(name) and name not in places.trusts
+    }  # fmt: skip
+    for name in sorted(names):
+        if sure := actor.mandate.answer(ASSUME, name, actor.facts):
+            note = unsure("sts:AssumeRole elsewhere", sure)
+            yield Relation(kind="controls", source=_end(actor.arn), target=f"identity:{name}", note=note)

@@ -44,8 +44,33 @@ _SHAPES: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]], ..
     ("scan", ("imageId", "imageScanFindings"), (), ()),
     ("image", ("imageDigest", "repositoryName"), (), ()),
     ("account", ("Id", "JoinedMethod"), (), ()),
+    ("organization", ("MasterAccountId",), (), ()),
+    ("scp", ("PolicySummary", "Content"), (), ()),
+    ("scp_target", ("TargetId", "Type"), (), ()),
+    ("launch_template", ("LaunchTemplateId", "LaunchTemplateData"), (), ()),
+    ("stack", ("StackId", "StackName", "StackStatus"), (), ("ResourceType",)),
+    ("stack_set", ("StackSetARN", "StackSetName"), (), ()),
+    ("build_project", ("serviceRole", "arn", "name"), (), ()),
+    ("dev_endpoint", ("EndpointName", "RoleArn"), (), ("EndpointArn",)),
+    ("glue_job", ("Name", "Role", "Command"), (), ()),
+    ("notebook", ("NotebookInstanceArn", "NotebookInstanceName"), (), ()),
+    ("studio_user", ("UserProfileArn", "UserProfileName"), (), ()),
+    ("web_service", ("ServiceArn", "ServiceName"), ("InstanceConfiguration", "SourceConfiguration"), ()),
+    ("code_interpreter", ("codeInterpreterArn",), (), ()),
+    ("agent_runtime", ("agentRuntimeArn",), (), ()),
+    ("task", ("taskArn", "taskDefinitionArn"), (), ()),
+    ("task_definition", ("taskDefinitionArn", "containerDefinitions"), (), ()),
+    ("data_cluster", ("ClusterArn", "Ec2InstanceAttributes"), (), ()),
+    ("state_machine", ("stateMachineArn", "roleArn"), (), ("executionArn",)),
+    ("batch_job", ("jobDefinitionArn", "jobDefinitionName"), (), ("jobId",)),
+    ("delivery_pipeline", ("stages", "roleArn", "name"), (), ()),
+    ("workflow_environment", ("ExecutionRoleArn", "AirflowVersion", "Arn"), (), ()),
+    ("stream_application", ("ApplicationARN", "ApplicationName"), ("ServiceExecutionRole",), ()),
 )  # fmt: skip
-_LISTS = {"Buckets": ("bucket", "Name")}  # objects without fields of their own, known by their list
+_LISTS = {
+    "Buckets": ("bucket", "Name"),
+    "Parents": ("scp_parent", "Id"),
+}  # objects without fields of their own, known by their list
 _ARN = regex(r"arn:(aws[\w-]*):([\w-]*):([\w-]*):(\d{12})?:")
 
 
@@ -114,7 +139,7 @@ def shape(value: Mapping[str, Any], listed: str = "") -> str:
     for kind, needed, one_of, none_of in _SHAPES:
         if all(name in value for name in needed) and not any(name in value for name in none_of):
             identifier = value[needed[0]]
-            fits = isinstance(identifier, (str, dict)) and bool(identifier)
+            fits = isinstance(identifier, (str, dict, list)) and bool(identifier)
             if fits and (not one_of or any(name in value for name in one_of)):
                 return kind
     return ""
@@ -138,7 +163,9 @@ def _region(body: Mapping[str, Any]) -> str:
 
 
 _ARNS = ("Arn", "LoadBalancerArn", "DBInstanceArn", "DBClusterArn", "FunctionArn", "repositoryArn", "SubnetArn",
-         "TargetGroupArn", "ListenerArn", "SecurityGroupArn")  # fmt: skip
+         "TargetGroupArn", "ListenerArn", "SecurityGroupArn", "StackId", "StackSetARN", "arn", "NotebookInstanceArn",
+         "UserProfileArn", "ServiceArn", "codeInterpreterArn", "agentRuntimeArn", "taskArn", "taskDefinitionArn",
+         "ClusterArn", "stateMachineArn", "jobDefinitionArn", "ApplicationARN", "RoleArn")  # fmt: skip
 
 
 def arn_of(body: Mapping[str, Any]) -> str:

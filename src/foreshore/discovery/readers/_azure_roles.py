@@ -7,6 +7,7 @@ from typing import Any
 
 from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _naming
+from foreshore.discovery.readers._azure_actions import of_role, strong
 from foreshore.discovery.readers._azure_resources import Resource, each, texts
 
 _GUID = regex(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
@@ -49,7 +50,9 @@ class Roles:
 
     def __init__(self, definitions: Iterable[Resource]) -> None:
         self._known: dict[str, tuple[str, str]] = {}
+        self._actions: dict[str, tuple[str, ...]] = {}
         for one in definitions:
+            self._actions[one.id.rpartition("/")[2]] = _strong(one.said)
             name = _naming.text(one.said.get("rolename")) or _naming.text(one.said.get("name"))
             self._known[one.id.rpartition("/")[2]] = (name, _meaning(one.said))
 
@@ -63,6 +66,22 @@ class Roles:
             return name or known, held
         shown = name or (number if not _GUID.search(number) else f"role {number}")
         return shown, _NAMED.get(name.lower())
+
+    def actions(self, definition: str, name: str) -> tuple[str, ...]:
+        """The actions of a role by which things are taken over: by its definition, else as Azure defines it."""
+        number = definition.rstrip("/").rpartition("/")[2].lower()
+        if number in self._actions:
+            return self._actions[number]
+        return of_role(BUILT_IN[number][0] if number in BUILT_IN else name)
+
+
+def _strong(said: dict[str, Any]) -> tuple[str, ...]:
+    """The actions of a definition by which things are taken; what one block excepts another may allow."""
+    found: dict[str, None] = {}
+    for one in each(said.get("permissions")):
+        found.update(dict.fromkeys(strong(texts(one.get("actions")), texts(one.get("notactions")))))
+        found.update(dict.fromkeys(strong(texts(one.get("dataactions")), texts(one.get("notdataactions")))))
+    return tuple(found)
 
 
 def _meaning(said: dict[str, Any]) -> str:

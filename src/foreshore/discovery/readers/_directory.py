@@ -16,6 +16,9 @@ _SID = regex(r"^(?:(?P<domain>[A-Z0-9_.-]{1,255})-)?(?P<sid>S-1-\d{1,14}(?:-\d{1
 _OF_A_DOMAIN = regex(r"^S-1-5-21-\d+-\d+-\d+")
 _GUID = regex(r"^[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12}$")
 
+# What is known by something else than an identifier of the directory.
+CERTIFICATE, POLICY = "CERTIFICATE", "ISSUANCE POLICY"
+
 # Names of principals that every Windows domain has under the same number.
 _KNOWN = {
     "S-1-0-0": "Nobody", "S-1-1-0": "Everyone", "S-1-3-0": "Creator Owner", "S-1-3-4": "Owner Rights",
@@ -49,6 +52,8 @@ def identifiers(key: str) -> tuple[tuple[str, str], ...]:
         return (("artifact", key),)  # every domain has one: it must not join strongly
     if _GUID.match(key):
         return (("cloud_id", f"ad:{key.lower()}"),)
+    if key.startswith((CERTIFICATE, POLICY)) or "=" in key:
+        return (("artifact", key),)
     return _naming.host_identifiers(key) or (("artifact", key),)
 
 
@@ -61,9 +66,25 @@ def known_name(key: str) -> str:
     return name or ("" if found or _GUID.match(key) else key)
 
 
+def well_known(key: str) -> str:
+    """The number of a principal that every domain has under the same, such as S-1-5-11; '' for others."""
+    found = _SID.match(key)
+    return found["sid"] if found and not _OF_A_DOMAIN.match(found["sid"]) else ""
+
+
 def kind_of(word: str) -> AssetKind:
     """The kind of asset for a collector's word for an object: computers are hosts, all else is identity."""
     return "host" if word.strip().lower() in ("computer", "computers") else "identity"
+
+
+def _said(key: str, word: str) -> Iterator[tuple[str, str]]:
+    """What the key alone tells of a principal."""
+    if word and word.lower() != "base":
+        yield "directory_kind", word.lower()
+    if number := well_known(key):
+        yield "wellknown", number
+        if domain := key.removesuffix(number).rstrip("-"):
+            yield "domain", domain
 
 
 class Ties:
@@ -72,6 +93,7 @@ class Ties:
     def __init__(self) -> None:
         self._said: set[str] = set()
         self._tied: set[tuple[str, str, str, str]] = set()
+        self._told: set[tuple[str, str, str, str]] = set()
 
     def next_object(self) -> None:
         """Forget the relations so far: what one object says of itself twice stands together."""
@@ -92,7 +114,7 @@ class Ties:
                 name=known_name(key),
                 kind=kind_of(word),
                 identifiers=identifiers(key),
-                attributes=(("directory_kind", word.lower()),) if word and word.lower() != "base" else (),
+                attributes=tuple(_said(key, word)),
             )
 
     def tie(self, one: Relation) -> Iterator[Relation]:
@@ -100,4 +122,11 @@ class Ties:
         key = (one.kind, one.source, one.target, one.note)
         if one.source != one.target and key not in self._tied:
             self._tied.add(key)
+            yield one
+
+    def once(self, one: Relation) -> Iterator[Relation]:
+        """Yield `one` unless the same was said of any object."""
+        key = (one.kind, one.source, one.target, one.note)
+        if key not in self._told:
+            self._told.add(key)
             yield one

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from foreshore.discovery.readers import _naming
-from foreshore.discovery.readers._directory_objects import Head
+from foreshore.discovery.readers._directory_objects import Answer, Head, result
 from foreshore.facts import ExposureKind, Finding, Severity
 
 
@@ -120,7 +120,7 @@ def looked(kind: str, one: Head) -> tuple[str, ...]:
         registry = one.DCRegistryData
         if registry is not None and registry.StrongCertificateBindingEnforcement is not None:
             found.append(_MAPPING.rule)
-        if one.SmbInfo is not None and "SigningEnabled" in (one.SmbInfo.Result or {}):
+        if "SigningEnabled" in result(one.SmbInfo):
             found.append(_SIGNING.rule)
     if kind == "enterprisecas":
         if one.CARegistryData is not None and one.CARegistryData.IsUserSpecifiesSanEnabled is not None:
@@ -177,7 +177,7 @@ def _computer(one: Head, said: dict[str, Any]) -> Found:
     binding = one.DCRegistryData.StrongCertificateBindingEnforcement if one.DCRegistryData is not None else None
     if binding is not None and binding.Value in (0, 1) and type(binding.Value) is int:
         yield _MAPPING, "StrongCertificateBindingEnforcement"
-    if one.SmbInfo is not None and (one.SmbInfo.Result or {}).get("SigningEnabled") is False:
+    if result(one.SmbInfo).get("SigningEnabled") is False:
         yield _SIGNING, ""
 
 
@@ -195,11 +195,15 @@ def _authority(one: Head, _said: dict[str, Any]) -> Found:
     if any_subject is not None and any_subject.Value is True:
         yield _CA_SUBJECT, ""
     for endpoint in one.HttpEnrollmentEndpoints or ():
-        result = endpoint.Result or {}
-        plain = result.get("ADCSWebEnrollmentHTTP") is True
-        unprotected = result.get("ADCSWebEnrollmentHTTPS") is True and result.get("ADCSWebEnrollmentEPA") is False
-        if plain or unprotected:
-            yield _CA_WEB, _naming.text(result.get("Url"))
+        if relayable(endpoint):
+            yield _CA_WEB, _naming.text(result(endpoint).get("Url"))
+
+
+def relayable(endpoint: Answer) -> bool:
+    """Does a page for enrolment take a sign-in that was meant for somebody else?"""
+    said = result(endpoint)
+    plain = said.get("ADCSWebEnrollmentHTTP") is True
+    return plain or (said.get("ADCSWebEnrollmentHTTPS") is True and said.get("ADCSWebEnrollmentEPA") is False)
 
 
 def _domain(_one: Head, said: dict[str, Any]) -> Found:

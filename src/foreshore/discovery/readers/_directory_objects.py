@@ -55,6 +55,8 @@ class Trust(msgspec.Struct, gc=False):
     TargetDomainName: Scalar = None
     IsTransitive: Scalar = None
     SidFilteringEnabled: Scalar = None
+    TGTDelegationEnabled: Scalar = None
+    TrustAttributes: Scalar = None
     TrustDirection: Scalar = None
     TrustType: Scalar = None
 
@@ -64,6 +66,7 @@ class Link(msgspec.Struct, gc=False):
 
     GUID: Scalar = None
     Guid: Scalar = None
+    IsEnforced: Scalar = None
 
 
 class Changes(msgspec.Struct, gc=False):
@@ -103,12 +106,14 @@ class RestrictionList(msgspec.Struct, gc=False):
     """Restrictions of enrolment agents."""
 
     Restrictions: list[Restriction] | None = None
+    Collected: Scalar = None
 
 
 class Reading(msgspec.Struct, gc=False):
-    """One value that was read from a registry."""
+    """One value that was read from a registry; `Value` says nothing where `Collected` is not true."""
 
     Value: Scalar = None
+    Collected: Scalar = None
 
 
 class Registry(msgspec.Struct, gc=False):
@@ -117,13 +122,16 @@ class Registry(msgspec.Struct, gc=False):
     CASecurity: Security | None = None
     EnrollmentAgentRestrictions: RestrictionList | None = None
     IsUserSpecifiesSanEnabled: Reading | None = None
+    RoleSeparationEnabled: Reading | None = None
     StrongCertificateBindingEnforcement: Reading | None = None
+    CertificateMappingMethods: Reading | None = None
 
 
 class Answer(msgspec.Struct, gc=False):
-    """What a computer answered to one question."""
+    """What a computer answered to one question: some values, or yes or no."""
 
-    Result: dict[str, Any] | None = None
+    Result: dict[str, Any] | bool | None = None
+    Collected: Scalar = None
 
 
 class Head(msgspec.Struct, gc=False):
@@ -137,6 +145,10 @@ class Head(msgspec.Struct, gc=False):
     CARegistryData: Registry | None = None
     HttpEnrollmentEndpoints: list[Answer] | None = None
     SmbInfo: Answer | None = None
+    IsWebClientRunning: Answer | None = None
+    NTLMRegistryData: Answer | None = None
+    IsACLProtected: Scalar = None
+    UnconstrainedDelegation: Scalar = None
 
 
 class Tied(msgspec.Struct, gc=False):
@@ -145,6 +157,8 @@ class Tied(msgspec.Struct, gc=False):
     ObjectIdentifier: Scalar = None
     Properties: dict[str, Any] | None = None
     IsDeleted: Scalar = None
+    IsDC: Scalar = None
+    UnconstrainedDelegation: Scalar = None
     PrimaryGroupSID: Scalar = None
     DomainSID: Scalar = None
     HostingComputer: Scalar = None
@@ -172,6 +186,19 @@ class Tied(msgspec.Struct, gc=False):
     Links: list[Link] | None = None
     GPOChanges: Changes | None = None
     CARegistryData: Registry | None = None
+    DCRegistryData: Registry | None = None
+    HttpEnrollmentEndpoints: list[Answer] | None = None
+
+
+def result(answer: Answer | None) -> dict[str, Any]:
+    """What was answered, by name; nothing where nobody could ask."""
+    found = answer.Result if answer is not None and answer.Collected is not False else None
+    return found if isinstance(found, dict) else {}
+
+
+def value(reading: Reading | None) -> Scalar:
+    """What a registry says; None where it was not read."""
+    return reading.Value if reading is not None and reading.Collected is not False else None
 
 
 class Meta(msgspec.Struct, gc=False):

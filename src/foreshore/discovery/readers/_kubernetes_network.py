@@ -79,6 +79,8 @@ class Network:
             open_to = [end for end in map(_range, texts(one.spec, "loadBalancerSourceRanges") or ["any"]) if end]
         elif kind == "NodePort" or listed(one.spec, "externalIPs"):
             open_to = ["any"]
+        for workload in self.behind(one):
+            yield from self.leads(one.key, workload.top.key, "leads to")
         for protocol, ports, behind in _service_ports(one, self.behind(one)):
             for source in open_to:
                 yield from self.reach(source, f"asset:{one.key}", ports, protocol, kind)
@@ -86,6 +88,12 @@ class Network:
                 yield from self.reach(
                     f"asset:{one.key}", f"asset:{workload.top.key}", target_ports, protocol, "service"
                 )
+
+    def leads(self, source: str, target: str, note: str) -> Iterator[Record]:
+        """Yield that requests to one thing arrive at another."""
+        yield from self.said.tie(
+            Relation(kind="controls", source=f"asset:{source}", target=f"asset:{target}", note=note)
+        )
 
     def behind(self, one: Object) -> list[Workload]:
         """The workloads that a service selects, each once."""
@@ -117,6 +125,7 @@ class Network:
         yield from self.said.sighting(
             _front(service or Object("Service", one.namespace, name, {}), (("artifact", key),))
         )
+        yield from self.leads(one.key, key, "routes to")
         if port and not port.isdigit():
             named = mappings(service.spec, "ports") if service is not None else []
             port = next((_naming.text(p.get("port")) for p in named if _naming.text(p.get("name")) == port), "")

@@ -3,77 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from foreshore.discovery.readers import _naming
 from foreshore.discovery.readers._directory import Ties
-from foreshore.discovery.readers._kubernetes_objects import Object, identity, mapping, mappings, texts
+from foreshore.discovery.readers._kubernetes_allowed import BUILT_IN_ROLES, Right, Rule, built_in, rules_of
+from foreshore.discovery.readers._kubernetes_objects import NOWHERE, Object, identity, mapping, mappings
 from foreshore.facts import Covered, Finding, Record, Relation, Severity, Sighting
 
 CLUSTER = identity("Cluster", "", "")
 _NAMESPACES = identity("Namespace", "", "") + "/"
 _PEOPLE = (identity("User", "", "") + "/", identity("Group", "", "") + "/")
-_WRITING = frozenset(
-    {"*", "create", "update", "patch", "delete", "deletecollection", "bind", "escalate", "impersonate", "approve",
-     "sign", "proxy"}
-)  # fmt: skip
-_TELLING = frozenset({"*", "secrets", "pods/exec", "pods/attach", "pods/proxy", "nodes/proxy", "services/proxy"})
-_READING = frozenset({"get", "list", "watch"})
 _MAKERS = (
     "cronjobs", "daemonsets", "deployments", "jobs", "replicasets", "replicationcontrollers", "statefulsets",
 )  # fmt: skip
-# Roles that every cluster has, for bindings in a report that does not hold the role itself.
-_BUILT_IN = {
-    "cluster-admin": ("admin_of", "*:*"),
-    "admin": ("controls", "role admin"),
-    "edit": ("controls", "role edit"),
-}
+_DATA = ("Secret", "Secrets", "PersistentVolumeClaim")
 _ANYBODY = ("system:anonymous", "system:unauthenticated")
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One rule of a role."""
-
-    verbs: tuple[str, ...]
-    resources: tuple[str, ...]
-    groups: tuple[str, ...]
-    names: tuple[str, ...]
-
-    @property
-    def note(self) -> str:
-        """The rule in short: verbs, resources, and the names that it is limited to."""
-        names = f"[{','.join(self.names)}]" if self.names else ""
-        return f"{','.join(self.verbs)}:{','.join(self.resources)}{names}"
-
-    @property
-    def everything(self) -> bool:
-        """Whether the rule allows all there is."""
-        return all("*" in held for held in (self.verbs, self.resources, self.groups)) and not self.names
-
-    @property
-    def controls(self) -> bool:
-        """Whether the rule lets its holder change something, act as somebody, or read what opens doors."""
-        if _WRITING & set(self.verbs):
-            return True
-        return bool(_READING & set(self.verbs) and _TELLING & set(self.resources))
-
-    def allows(self, verb: str, *resources: str) -> bool:
-        """Whether the rule allows `verb` on any of `resources` without a limit by names."""
-        verbs, held = set(self.verbs), set(self.resources)
-        return not self.names and bool(verbs & {verb, "*"}) and ("*" in held or any(one in held for one in resources))
-
-
-def rules_of(role: Object) -> tuple[Rule, ...]:
-    """The rules of a role or cluster role that are about resources."""
-    found = []
-    for one in mappings(role.body, "rules"):
-        verbs = tuple(verb.lower() for verb in texts(one, "verbs"))
-        resources = tuple(name.lower() for name in texts(one, "resources"))
-        if verbs and resources:
-            found.append(Rule(verbs, resources, tuple(texts(one, "apiGroups")), tuple(texts(one, "resourceNames"))))
-    return tuple(found)
 
 
 class Check(NamedTuple):
@@ -158,6 +103,10 @@ class Rights:
         self.cluster = next((one.uid for one in held if one.kind == "Namespace" and one.name == "kube-system"), "")
         self.roles = {one.key: one for one in held if one.kind in ("Role", "ClusterRole")}
         self.bindings = [one for one in held if one.kind in ("RoleBinding", "ClusterRoleBinding")]
+        self.accounts: dict[str, None] = {}  # every service account so far
+        self.spaces: set[str] = set()  # every namespace so far
+        self.binding_roles: set[str] = set()  # namespaces in which somebody may bind any role; '' is all of them
+        self.told_of: set[str] = set()  # roles, as they hold in a place, that are yielded already
         self.holders: dict[str, list[Object]] = {}  # subject -> bindings that name it
         for one in self.bindings:
             for key in {subject_key(subject, one.namespace) for subject in mappings(one.body, "subjects")}:
@@ -172,25 +121,71 @@ class Rights:
                 yield Covered(asset=role.key, checks="kubernetes:role", check_list=_RULES)
         for binding in self.bindings:
             yield from self.binding(binding)
+        for (namespace, name), rules in BUILT_IN_ROLES.items():
+            key = identity("Role", namespace, name)
+            if self.binding_roles & {"", namespace} and key not in self.told_of:
+                self.told_of.add(key)
+                shown = (("resource_type", "Role"), ("namespace", namespace))
+                yield from self.said.sighting(self.identity(key, shown))
+                yield from self.allowed(key, namespace, rules)
 
     def role(self, role: Object, namespace: str) -> Iterator[Record]:
         """Yield a role as it holds in one namespace, or in the whole cluster."""
         key = identity(role.kind, namespace, role.name)
-        rules = rules_of(role)
+        if key in self.told_of:  # bound twice, or a role that names itself
+            return
+        self.told_of.add(key)
+        rules = rules_of(role, self.roles.values())
         shown = (("resource_type", role.kind), ("namespace", namespace), ("rules", "; ".join(r.note for r in rules)))
         uid = role.uid if namespace == role.namespace else ""
         yield from self.said.sighting(self.identity(key, tuple((name, text) for name, text in shown if text), uid))
+        yield from self.allowed(key, namespace, rules)
+
+    def allowed(self, key: str, namespace: str, rules: Iterable[Rule]) -> Iterator[Record]:
+        """Yield what a role allows in one namespace, or in the whole cluster: one relation for each right."""
+        scope = scope_of(namespace)
+        yield from self.within(key, namespace, "role")
         for rule in rules:
             if rule.everything:
-                yield from self.tie("admin_of", key, scope_of(namespace), "*:*")
-            elif rule.controls:
-                yield from self.tie("controls", key, scope_of(namespace), rule.note)
+                yield from self.tie("admin_of", key, scope, "*:*")
+                continue
+            for right in rule.rights(cluster=not namespace):
+                if not right.name:
+                    if right.note == "bind roles":
+                        self.binding_roles.add(namespace)
+                    yield from self.tie("controls", key, scope, right.note)
+                elif target := self.named(right, namespace):
+                    yield from self.named_thing(right, target, namespace)
+                    yield from self.tie("controls", key, target, right.note)
+
+    def named(self, right: Right, namespace: str) -> str:
+        """The key of the object that a right is limited to; '' where its namespace is not known."""
+        kind, name = right.kind, right.name
+        if kind in ("User", "Group"):
+            return subject_key({"kind": kind, "name": name}, "")
+        if kind == "Node":
+            return identity(kind, "", name)
+        return identity(kind, namespace, name) if namespace or kind == "ClusterRole" else ""
+
+    def named_thing(self, right: Right, key: str, namespace: str) -> Iterator[Record]:
+        """Yield the object that a right is limited to, unless the report holds it."""
+        if right.kind == "ClusterRole":
+            held = self.roles.get(identity("ClusterRole", "", right.name))
+            yield from (
+                self.role(held, namespace) if held else self.unknown_role(key, "ClusterRole", right.name, namespace)
+            )
+        elif right.kind in ("User", "Group", "ServiceAccount"):
+            yield from self.holder(key)
+        elif right.kind == "Role":
+            yield from self.said.sighting(self.identity(key, (("resource_type", "Role"),)))
+        else:
+            yield from self.said.sighting(thing(right.kind, key))
 
     def binding(self, binding: Object) -> Iterator[Record]:
         """Yield the holders of a role; through a role binding a cluster role holds in that namespace only."""
         reference = mapping(binding.body, "roleRef")
         kind, name = _naming.text(reference.get("kind")), _naming.text(reference.get("name"))
-        if not name or kind not in ("Role", "ClusterRole"):
+        if not name or kind not in ("Role", "ClusterRole") or (kind == "Role" and not binding.namespace):
             return
         key = identity(kind, binding.namespace, name)
         role = self.roles.get(identity(kind, "" if kind == "ClusterRole" else binding.namespace, name))
@@ -208,17 +203,29 @@ class Rights:
 
     def unknown_role(self, key: str, kind: str, name: str, namespace: str) -> Iterator[Record]:
         """Yield a role that the report does not hold; of those that every cluster has it is known what they allow."""
+        if key in self.told_of:
+            return
+        self.told_of.add(key)
         yield from self.said.sighting(self.identity(key, (("resource_type", kind),)))
-        if kind == "ClusterRole" and name in _BUILT_IN:
-            relation, note = _BUILT_IN[name]
-            yield from self.tie(relation, key, scope_of(namespace), note)
+        rules = built_in(name, self.roles.values()) if kind == "ClusterRole" else ()
+        yield from self.allowed(key, namespace, rules)
 
     def holder(self, key: str) -> Iterator[Record]:
         """Yield a subject of a binding by its key, and what is true of every cluster's own groups."""
-        kind = key.split("/")[-2]
+        kind = next((one for one in ("User", "Group") if key.startswith(identity(one, "", "") + "/")), "ServiceAccount")
         yield from self.said.sighting(self.identity(key, (("resource_type", kind),)))
+        if kind == "ServiceAccount":
+            self.accounts[key] = None
+            yield from self.within(key, namespace_of(key), "account")
+        else:
+            yield from self.tie("controls", CLUSTER, key, f"Contains {kind.lower()}")
         if key == identity("Group", "", "system:masters"):
             yield from self.tie("admin_of", key, CLUSTER, "*:*")
+
+    def within(self, key: str, namespace: str, what: str) -> Iterator[Record]:
+        """Yield that the namespace and the cluster hold something, so that a right over either reaches it."""
+        for scope in dict.fromkeys((scope_of(namespace), CLUSTER)):
+            yield from self.tie("controls", scope, key, f"Contains {what}")
 
     def bound(self, key: str) -> list[Object]:
         """The bindings that name the subject with `key`."""
@@ -237,17 +244,18 @@ class Rights:
         if key == CLUSTER:
             yield from self.said.sighting(self.scoped(key))
         elif key.startswith(_NAMESPACES):
+            self.spaces.add(key.removeprefix(_NAMESPACES))
             yield from self.said.sighting(self.scoped(CLUSTER))
             yield from self.said.sighting(self.scoped(key))
             yield from self.said.tie(
-                Relation(kind="controls", source=f"asset:{CLUSTER}", target=f"asset:{key}", note="Contains")
+                Relation(kind="controls", source=f"asset:{CLUSTER}", target=f"asset:{key}", note="Contains namespace")
             )
 
     def scoped(self, key: str) -> Sighting:
         """The cluster or a namespace that is known by its name only."""
         return Sighting(
             key=key,
-            name="cluster" if key == CLUSTER else key.removeprefix("kubernetes:///"),
+            name="cluster" if key == CLUSTER else key.removeprefix(NOWHERE),
             kind="cloud_resource",
             identifiers=self.told(key),
             attributes=(("resource_type", "Cluster" if key == CLUSTER else "Namespace"),),
@@ -257,7 +265,7 @@ class Rights:
         """A user, group, service account or role."""
         return Sighting(
             key=key,
-            name=key.removeprefix("kubernetes:///"),
+            name=key.removeprefix(NOWHERE),
             kind="identity",
             identifiers=(("artifact", key), ("cloud_id", f"kubernetes:{uid}")) if uid else self.told(key),
             attributes=attributes,
@@ -266,9 +274,27 @@ class Rights:
     def told(self, key: str) -> tuple[tuple[str, str], ...]:
         """Identifiers of what has no number of its own: clusters, users and groups are told apart by their cluster."""
         if self.cluster and (key == CLUSTER or key.startswith(_PEOPLE)):
-            path = key.removeprefix("kubernetes:///")
+            path = key.removeprefix(NOWHERE)
             return (("artifact", key), ("cloud_id", f"kubernetes:{self.cluster}:{path}"))
         return (("artifact", key),)
+
+
+def thing(kind: str, key: str) -> Sighting:
+    """An object that is known by its name only; secrets and volumes hold data."""
+    shown = (("resource_type", kind), ("namespace", namespace_of(key)))
+    return Sighting(
+        key=key,
+        name=key.removeprefix(NOWHERE),
+        kind="data_store" if kind in _DATA else "cloud_resource",
+        identifiers=(("artifact", key),),
+        attributes=tuple(one for one in shown if one[1]),
+    )
+
+
+def namespace_of(key: str) -> str:
+    """The namespace of the object with `key`; '' of one that is in none."""
+    parts = key.removeprefix(NOWHERE).split("/")
+    return parts[0] if len(parts) > 2 else ""
 
 
 def scope_of(namespace: str) -> str:

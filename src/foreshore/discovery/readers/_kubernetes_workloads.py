@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import posixpath
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -23,6 +24,16 @@ class Workload:
     def account(self) -> str:
         """The service account's name."""
         return _naming.text(self.pod.get("serviceAccountName") or self.pod.get("serviceAccount")) or "default"
+
+    def key_of(self, container: dict[str, Any]) -> str:
+        """The asset that a container is: one of its own where the workload has several, else the workload itself."""
+        name = _naming.text(container.get("name"))
+        return f"{self.top.key}/Container/{name}" if self.several and name else self.top.key
+
+    @property
+    def several(self) -> bool:
+        """Whether there is more than one container."""
+        return len(self.containers) > 1
 
     @property
     def containers(self) -> list[dict[str, Any]]:
@@ -157,14 +168,26 @@ CHECKS = tuple(
 )  # fmt: skip
 
 
+# What may lead out of a container; of a workload on several nodes each pod leads to its own node alone.
+_WAYS_OUT = frozenset(
+    check.rule for check in (_PRIVILEGED, _SOCKET, _SENSITIVE_PATH, _CAPABILITY, _NET_CAPABILITY, _PROC)
+)
+
+
+def leads_out(found: Iterable[Finding]) -> bool:
+    """Whether anything among the findings of a workload may lead to its node."""
+    return any(one.rule in _WAYS_OUT for one in found)
+
+
 def findings(workload: Workload) -> Iterator[Finding]:
-    """Yield what is dangerous about the settings of one workload."""
-    for check, where, path in _found(workload):
+    """Yield what is dangerous about the settings of one workload, on the pod or on the container that has them."""
+    for asset, check, where, path, weakness in _found(workload):
         yield Finding(
-            asset=workload.top.key,
+            asset=asset,
             rule=check.rule,
             title=check.title,
             severity=check.severity,
+            weaknesses=(weakness,) if weakness else (),
             kind="misconfiguration",
             resource=where,
             path=path,
@@ -173,31 +196,46 @@ def findings(workload: Workload) -> Iterator[Finding]:
         )
 
 
-def _found(workload: Workload) -> Iterator[tuple[Check, str, str]]:
+Found = tuple[str, Check, str, str, str]  # asset, check, where, path, weakness where it is finer than the check
+
+
+def _found(workload: Workload) -> Iterator[Found]:
     pod = workload.pod
     for name, check in (("hostPID", _HOST_PID), ("hostNetwork", _HOST_NETWORK), ("hostIPC", _HOST_IPC)):
         if pod.get(name) is True:
-            yield check, f"spec.{name}", ""
+            yield workload.top.key, check, f"spec.{name}", "", ""
     yield from _volumes(workload)
     for container in workload.containers:
+        key = workload.key_of(container)
         where = f"container {_naming.text(container.get('name'))}"
-        yield from _container(where, mapping(container, "securityContext"), mapping(pod, "securityContext"))
+        yield from _container(key, where, mapping(container, "securityContext"), mapping(pod, "securityContext"))
 
 
-def _volumes(workload: Workload) -> Iterator[tuple[Check, str, str]]:
+def _volumes(workload: Workload) -> Iterator[Found]:
+    """Folders of the node, by each container that has them and the part that it has."""
     for volume in mappings(workload.pod, "volumes"):
         path = _naming.text(mapping(volume, "hostPath").get("path"))
         if not path:
             continue
         name = _naming.text(volume.get("name"))
-        mounts = [
-            mount
-            for container in workload.containers
-            for mount in mappings(container, "volumeMounts")
-            if _naming.text(mount.get("name")) == name
-        ]
-        readable = "read-only" if mounts and all(one.get("readOnly") is True for one in mounts) else "writable"
-        yield _of_path(path), f"volume {name} ({path}, {readable})", path
+        parts: dict[tuple[str, str], bool] = {}
+        for container in workload.containers:
+            for mount in mappings(container, "volumeMounts"):
+                if _naming.text(mount.get("name")) == name:
+                    part = (workload.key_of(container), _part(path, _naming.text(mount.get("subPath"))))
+                    parts[part] = parts.get(part, False) or mount.get("readOnly") is not True
+        for (asset, inner), writable in parts.items():
+            word = "writable" if writable else "read-only"
+            check = _of_path(inner)
+            yield asset, check, f"volume {name} ({inner}, {word})", inner, f"{check.rule}:{inner}:{word}"
+        if not parts:
+            where = f"volume {name} ({path}, not mounted)"
+            yield workload.top.key, _HOST_PATH, where, path, f"{_HOST_PATH.rule}:{path}:not-mounted"
+
+
+def _part(path: str, below: str) -> str:
+    """The folder of the node that a container has, in one spelling: the volume's or one below it."""
+    return posixpath.normpath("/" + "/".join(one.strip("/") for one in (path, below) if one.strip("/")))
 
 
 def _of_path(path: str) -> Check:
@@ -212,22 +250,21 @@ def _of_path(path: str) -> Check:
     return _SENSITIVE_PATH if any(one.startswith(f"{folded}/") for one in _SENSITIVE) else _HOST_PATH
 
 
-def _container(where: str, own: dict[str, Any], pod: dict[str, Any]) -> Iterator[tuple[Check, str, str]]:
+def _container(key: str, where: str, own: dict[str, Any], pod: dict[str, Any]) -> Iterator[Found]:
     if own.get("privileged") is True:
-        yield _PRIVILEGED, where, ""
+        yield key, _PRIVILEGED, where, "", ""
     for name in sorted({one.upper().removeprefix("CAP_") for one in texts(own, "capabilities", "add")}):
-        if name in _ESCAPING:
-            yield _CAPABILITY, f"{where}: {name}", ""
-        elif name in _LISTENING:
-            yield _NET_CAPABILITY, f"{where}: {name}", ""
+        if name in _ESCAPING or name in _LISTENING:
+            check = _CAPABILITY if name in _ESCAPING else _NET_CAPABILITY
+            yield key, check, f"{where}: {name}", "", f"k8s-capability:{name}"
     if own.get("allowPrivilegeEscalation") is True:
-        yield _ESCALATION, where, ""
+        yield key, _ESCALATION, where, "", ""
     if _naming.text(own.get("procMount")) == "Unmasked":
-        yield _PROC, where, ""
+        yield key, _PROC, where, "", ""
     for profile in ("seccompProfile", "appArmorProfile"):
         held = mapping(own, profile) or mapping(pod, profile)
         if _naming.text(held.get("type")) == "Unconfined":
-            yield _UNCONFINED, f"{where}: {profile}", ""
+            yield key, _UNCONFINED, f"{where}: {profile}", "", ""
     user = own.get("runAsUser", pod.get("runAsUser"))
     if user == 0 and type(user) is int:
-        yield _ROOT, where, ""
+        yield key, _ROOT, where, "", ""

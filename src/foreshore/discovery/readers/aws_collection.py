@@ -41,7 +41,7 @@ class AwsCollection:
     A call that was refused is named in `skipped`; what it would have shown stays unknown.
     """
 
-    version: int = 2
+    version: int = 3
 
     def sniff(self, head: bytes) -> bool:
         """Whether `head` begins a collection of the AWS connector."""

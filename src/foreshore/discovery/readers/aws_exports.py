@@ -22,7 +22,10 @@ _SIGN = regex(
     r"InternetGatewayId|InternetGateways|CidrBlockAssociationSet|MapPublicIpOnLaunch|Vpcs|UserDetailList|GroupDetailList|"
     r"RoleDetailList|AssumeRolePolicyDocument|LoadBalancerDescriptions|CanonicalHostedZoneId|CanonicalHostedZoneNameID|"
     r"TargetGroupArn|TargetHealthDescriptions|DBInstanceIdentifier|DBInstances|DBClusterIdentifier|FunctionArn|"
-    r'repositoryArn|imageScanFindings|imageDetails|PolicyVersionList|InstanceProfileId|JoinedMethod|Buckets)"\s*:'
+    r"repositoryArn|imageScanFindings|imageDetails|PolicyVersionList|InstanceProfileId|JoinedMethod|Buckets|"
+    r"MasterAccountId|PolicySummary|LaunchTemplateVersions|LaunchTemplateData|StackStatus|StackSetARN|serviceRole|DevEndpoints|"
+    r"NotebookInstanceArn|UserProfileArn|codeInterpreterArn|agentRuntimeArn|taskDefinitionArn|stateMachineArn|"
+    r'jobDefinitionArn|ExecutionRoleArn|ServiceExecutionRole|InstanceRoleArn)"\s*:'
 )
 # Reports that hold such fields inside something else.
 _NOT = regex(
@@ -40,13 +43,14 @@ _ANY: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Any)
 
 @dataclass(frozen=True)
 class AwsExports:
-    """Reads JSON of AWS's command line: machines, networks, load balancers, databases, functions, images, identities.
+    """Reads JSON of AWS's command line: machines, networks, load balancers, databases, functions, images, identities,
+    and what runs under a role (stacks, build projects, notebooks, container tasks and more).
 
     One answer, several under names of one's own, or a list of them. What only another answer would tell stays
     unknown: without route tables, no machine is said to face the internet.
     """
 
-    version: int = 2
+    version: int = 3
     priority: int = -5
 
     def sniff(self, head: bytes) -> bool:

@@ -14,6 +14,7 @@ from foreshore import facts
 from foreshore.discovery import reports
 from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _naming
+from foreshore.discovery.readers._azure_actions import ACTIONS
 from foreshore.discovery.readers._azure_network import Network
 from foreshore.discovery.readers._azure_resources import Resource, at, each, lower_id, parent_of, resources, type_of
 from foreshore.discovery.readers._azure_roles import Roles
@@ -44,7 +45,7 @@ _WHY = "of a role that only looks or whose permissions are not stated"
 class AzureInventory:
     """Reads Azure's resources: machines and all else, who holds which role, what the network lets through."""
 
-    version: int = 1
+    version: int = 2
     priority: int = -10  # reports of scanners name resources too
 
     def sniff(self, head: bytes) -> bool:
@@ -87,6 +88,8 @@ class _Reading:
         self.network = Network(list(found.values()))
         self.roles = Roles(one for one in found.values() if one.type == _DEFINITION)
         self.open = self.network.open_machines()
+        self.groups: dict[str, str] = {}  # what a management group is in, and a subscription
+        self.inside: dict[str, dict[str, list[str]]] = {}
 
     def records(self) -> Iterator[Record]:
         """Yield all in an order in which every key is sighted before it is named."""
@@ -169,6 +172,8 @@ class _Reading:
 
     def contains(self, above: str, below: str) -> Iterator[Record]:
         """Yield that one resource holds another."""
+        if above.startswith("/providers/microsoft.management/"):
+            self.groups[below] = above
         yield from self.said.tie(
             Relation(kind="controls", source=f"asset:{above}", target=f"asset:{below}", note="Contains")
         )
@@ -236,25 +241,50 @@ class _Reading:
         if not number or (scope and not lower_id(scope)):
             self.skipped.append(Skipped(one.id, "a role assignment without a principal or with a scope that is none"))
             return
-        name, kind = self.roles.meaning(
-            _naming.text(said.get("roledefinitionid")), _naming.text(said.get("roledefinitionname"))
-        )
+        role = (_naming.text(said.get("roledefinitionid")), _naming.text(said.get("roledefinitionname")))
+        name, kind = self.roles.meaning(*role)
+        actions = () if kind == "admin_of" else self.roles.actions(*role)
         yield from self.principal(
             number, _naming.text(said.get("principaltype")), _naming.text(said.get("principalname"))
         )
-        if not kind:
+        if not kind and not actions:
             looking[name if kind is not None else f"{name} (not in this report)"] += 1
             return
         target = scope or "/providers/microsoft.management/managementgroups"
         yield from self.known(target)
         yield from self.holder(target)
+        unsure = ", under a condition" if said.get("condition") else ""
+        who = f"entra:{number.lower()}"
+        if not actions:
+            note = name if kind == "admin_of" else f"role {name}"
+            yield from self.right(who, target, kind or "controls", f"{note}{unsure}")
+        for action in actions:
+            for end in self.below(target, ACTIONS[action]):
+                yield from self.right(who, end, "controls", f"{action}{unsure}")
+
+    def below(self, scope: str, kind: str) -> list[str]:
+        """What of a type lies at or below a scope; the scope itself where nothing such is known."""
+        if kind not in self.inside:
+            chains = {one.id: self.chain(one.id) for one in self.found.values() if one.type == kind}
+            self.inside[kind] = {}
+            for identifier, chain in chains.items():
+                for above in chain:
+                    self.inside[kind].setdefault(above, []).append(identifier)
+        return self.inside[kind].get(scope, [scope])
+
+    def chain(self, identifier: str) -> list[str]:
+        """An id and all that holds it, management groups as far as they are known."""
+        found = [identifier]
+        while above := parent_of(found[-1]) or self.groups.get(found[-1], ""):
+            if above in found:
+                break
+            found.append(above)
+        return found
+
+    def right(self, who: str, target: str, kind: str, note: str) -> Iterator[Record]:
+        """Yield one right."""
         yield from self.said.tie(
-            Relation(
-                kind=kind,  # type: ignore[arg-type]
-                source=f"asset:entra:{number.lower()}",
-                target=f"asset:{target}",
-                note=name,
-            )
+            Relation(kind=kind, source=f"asset:{who}", target=f"asset:{target}", note=note)  # type: ignore[arg-type]
         )
 
 

@@ -67,10 +67,27 @@ _CHANGING = {
     "3a2c62db-5318-420d-8d74-23affee5d9d5": "Intune Administrator",
     "8ac3fc64-6eca-42ea-9e69-59f4c7b60eb2": "Hybrid Identity Administrator",
     "29232cdf-9323-42fd-ade2-1d097af3e4de": "Exchange Administrator",
+    "9360feb5-f418-4baa-8175-e2a00bac4301": "Directory Writers",
+    "45d8d3c5-c802-45c6-b32a-1d70b5e1e86e": "Identity Governance Administrator",
+    "b5a8dcf3-09d5-43a9-a639-8e29ef291470": "Knowledge Administrator",
+    "744ec460-397e-42ad-a462-8b3f9747a02c": "Knowledge Manager",
+    "4ba39ca4-527c-499a-b93d-d9b492c50246": "Partner Tier1 Support",
+    "e00e864a-17c5-4a4b-9c06-f5b95a8d5bd8": "Partner Tier2 Support",
+    "d29b2b05-8046-44ba-8758-1e26182fcf32": "Directory Synchronization Accounts",
 }
 _KNOWN = _RULING | _CHANGING
+# Permissions of applications in Microsoft Graph by which they reach other accounts, by their public numbers.
+_GRAPH = {
+    "9e3f62cf-ca93-4989-b6ce-bf83c28f9fe8": "RoleManagement.ReadWrite.Directory",
+    "06b708a9-e830-4db3-a914-8e69da51d44f": "AppRoleAssignment.ReadWrite.All",
+    "1bfefb4e-e0b5-418b-a88f-73c46d2cc8e9": "Application.ReadWrite.All",
+    "89c8469c-83ad-45f7-8ff2-6e3d4285709e": "ServicePrincipalEndpoint.ReadWrite.All",
+    "19dbc75e-c2e2-444c-a770-ec69d8559fc7": "Directory.ReadWrite.All",
+    "62a82d76-70ea-41e2-9197-370581804d09": "Group.ReadWrite.All",
+    "dbaae8cf-10b5-4b86-a4a1-f871c94c6695": "GroupMember.ReadWrite.All",
+}
 _SHOWN = (
-    "tenantid", "userprincipalname", "mail", "accountenabled", "usertype", "appid", "serviceprincipaltype",
+    "isassignabletorole", "tenantid", "userprincipalname", "mail", "accountenabled", "usertype", "appid", "serviceprincipaltype",
     "publisherdomain", "templateid", "isbuiltin", "securityenabled", "location", "onpremisessyncenabled",
     "onpremisessecurityidentifier", "lastpasswordchangedatetime", "iscompliant", "ismanaged", "trusttype",
     "deviceid", "enablerbacauthorization", "defaultdomain",
@@ -90,7 +107,7 @@ _ROW: msgspec.json.Decoder[_Row] = msgspec.json.Decoder(_Row)
 class AzureHound:
     """Reads AzureHound's collections: who is who in Entra, who owns and holds what there and in Azure."""
 
-    version: int = 1
+    version: int = 2
 
     def sniff(self, head: bytes) -> bool:
         """Whether `head` begins a collection of AzureHound."""
@@ -182,19 +199,17 @@ class _Reading:
 
     def ties(self, kind: str, said: dict[str, Any]) -> Iterator[Record]:
         """Yield what one row of the collection says of others."""
+        own = {
+            "AZGroupMember": self.members, "AZAppMember": self.members, "AZAppRoleAssignment": self.permission,
+            "AZKeyVaultAccessPolicy": self.vault, "AZFederatedIdentityCredential": self.federated,
+            "AZAppFIC": self.federated, "AZRoleManagementPolicyAssignment": self.activation,
+        }  # fmt: skip
         if kind in _OBJECTS:
             yield from self.of_object(kind, said)
-        elif kind in ("AZGroupMember", "AZAppMember"):
-            for number in _members(said):
-                yield from self.tie("member_of", _key(number), _target(said), "")
+        elif kind in own:
+            yield from own[kind](said)
         elif kind in ("AZRoleAssignment", "AZRoleEligibilityScheduleInstance"):
             yield from self.directory_roles(kind, said)
-        elif kind == "AZAppRoleAssignment":
-            note = _naming.text(said.get("approleid"))
-            ends = [_key(_naming.text(said.get(one))) for one in ("principalid", "resourceid")]
-            yield from self.tie("controls", ends[0], ends[1], f"app role {note}".strip())
-        elif kind == "AZKeyVaultAccessPolicy":
-            yield from self.vault(said)
         elif kind.endswith("RoleAssignment"):
             yield from self.resource_roles(said)
         elif kind.endswith("Descendant"):
@@ -202,6 +217,17 @@ class _Reading:
             yield from self.tie("controls", above, _key(_naming.text(said.get("id"))), "Contains")
         else:
             yield from self.rights(kind, said)
+
+    def members(self, said: dict[str, Any]) -> Iterator[Record]:
+        """Yield the members of a group."""
+        for number in _members(said):
+            yield from self.tie("member_of", _key(number), _target(said), "")
+
+    def permission(self, said: dict[str, Any]) -> Iterator[Record]:
+        """Yield a permission of an application, under its name where it leads to other accounts."""
+        number = _naming.text(said.get("approleid")).lower()
+        ends = [_key(_naming.text(said.get(one))) for one in ("principalid", "resourceid")]
+        yield from self.tie("controls", ends[0], ends[1], _GRAPH.get(number, f"app role {number}".strip()))
 
     def of_object(self, kind: str, said: dict[str, Any]) -> Iterator[Record]:
         """Yield what holds an object, what it acts as, and the account it is synchronised from."""
@@ -214,6 +240,8 @@ class _Reading:
             yield from self.tie("controls", above, key, "Contains")
         number = _naming.text(at(said, "identity", "principalid"))
         yield from self.tie("runs_as", key, _key(number), "managed identity")
+        if kind == "AZManagedCluster":
+            yield from self.node_group(key, said)
         if sid := _naming.text(said.get("onpremisessecurityidentifier")).upper():
             yield from self.said.principal(sid, "Group" if kind == "AZGroup" else "User")
             yield from self.tie("controls", sid, key, "SyncedToEntra")
@@ -225,9 +253,40 @@ class _Reading:
         if kind == "AZRole" and role in _KNOWN:
             yield from self.tie("admin_of" if role in _RULING else "controls", key, tenant, _KNOWN[role])
 
+    def node_group(self, key: str, said: dict[str, Any]) -> Iterator[Record]:
+        """Yield where the machines of a cluster stand, which its identity rules."""
+        group = _naming.text(at(said, "properties", "noderesourcegroup"))
+        if group and "/resourcegroups/" in key:
+            scope = key.split("/resourcegroups/")[0]
+            yield from self.tie("controls", key, f"{scope}/resourcegroups/{group.lower()}", "NodeResourceGroup")
+
+    def activation(self, said: dict[str, Any]) -> Iterator[Record]:
+        """Yield who has to approve before a role is activated; that somebody has to, on the tenant's word."""
+        role = _key(_naming.text(said.get("roledefinitionid")))
+        if said.get("enduserassignmentrequiresapproval") is not True:
+            return
+        yield from self.tie("controls", _key(_naming.text(said.get("tenantid"))), role, "ActivationNeedsApproval")
+        for field in ("enduserassignmentuserapprovers", "enduserassignmentgroupapprovers"):
+            for number in texts(said.get(field)):
+                yield from self.tie("controls", _key(number), role, "AZRoleApprover")
+
+    def federated(self, said: dict[str, Any]) -> Iterator[Record]:
+        """Yield who signs in to an application by a token of another provider: what the token is about."""
+        app = _naming.text(said.get("appid"))
+        for row in each(said.get("fics")) or [said]:
+            one = fields(row.get("fic")) if isinstance(row.get("fic"), dict) else row
+            issuer, subject = _naming.text(one.get("issuer")), _naming.text(one.get("subject"))
+            if not (app and issuer and subject):
+                continue
+            key = f"{issuer} {subject}"
+            yield from self.said.sighting(
+                Sighting(key=key, name=subject, kind="identity", identifiers=(("artifact", key),))
+            )
+            yield from self.tie("controls", key, f"entra:app:{app.lower()}", "AZAuthenticatesTo")
+
     def directory_roles(self, kind: str, said: dict[str, Any]) -> Iterator[Record]:
         """Yield who holds a directory role; at a scope below the tenant the role is over that."""
-        word = "eligible" if kind.endswith("Instance") else "role"
+        relation, word = ("controls", "AZRoleEligible") if kind.endswith("Instance") else ("member_of", "role")
         for row in each(said.get("roleassignments")) or [said]:
             role = _naming.text(row.get("roledefinitionid")) or _naming.text(said.get("roledefinitionid"))
             principal = _key(_naming.text(row.get("principalid")))
@@ -236,7 +295,7 @@ class _Reading:
                 scope = self.apps.get(scope, scope)
                 yield from self.tie("controls", principal, scope, _KNOWN.get(role.lower(), f"role {role}"))
             else:
-                yield from self.tie("member_of", principal, _key(role), word)
+                yield from self.tie(relation, principal, _key(role), word)
 
     def resource_roles(self, said: dict[str, Any]) -> Iterator[Record]:
         """Yield who holds a role on a resource of Azure."""

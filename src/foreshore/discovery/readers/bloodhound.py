@@ -11,9 +11,9 @@ import msgspec
 from foreshore import facts
 from foreshore.discovery import reports
 from foreshore.discovery.patterns import regex
-from foreshore.discovery.readers import _decoding, _directory_checks, _naming
+from foreshore.discovery.readers import _decoding, _directory_attributes, _directory_checks, _naming
 from foreshore.discovery.readers import _directory_objects as objects
-from foreshore.discovery.readers._directory import Ties, identifiers, key_of, kind_of
+from foreshore.discovery.readers._directory import POLICY, Ties, identifiers, key_of, kind_of
 from foreshore.discovery.readers._directory_ties import ties_of
 from foreshore.errors import BadReport
 from foreshore.facts import Covered, Listed, Record, RunSeen, Sighting, Skipped
@@ -24,20 +24,13 @@ KINDS = (
 )  # fmt: skip
 _START = regex(r'\{\s*"(?:data|meta|computers|users|groups|domains|ous|gpos|containers)"\s*:')
 _META = regex(r'"type"\s*:\s*"(?:%s)"' % "|".join(KINDS))  # noqa: UP031 - braces mean something else here
-# Never descriptions, which hold passwords only too often.
-_SHOWN = (
-    "domain", "domainsid", "distinguishedname", "samaccountname", "displayname", "email", "enabled", "admincount",
-    "isdc", "haslaps", "gmsa", "lastlogontimestamp", "pwdlastset", "pwdneverexpires", "sensitive", "trustedtoauth",
-    "functionallevel", "gpcpath", "blocksinheritance", "caname", "dnshostname", "certthumbprint", "certthumbprints",
-    "certchain", "oid", "certtemplateoid", "effectiveekus", "serviceprincipalnames",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class BloodHound:
     """Reads collections of Active Directory (versions 4 to 6): objects, their rights, sessions and trusts."""
 
-    version: int = 2
+    version: int = 3
 
     def sniff(self, head: bytes) -> bool:
         """Whether `head` begins a file of such a collection."""
@@ -59,20 +52,30 @@ class BloodHound:
             skipped.setdefault(one.where, one)
 
         said = Ties()
-        inside: dict[str, list[str]] = {}
+        inside: dict[bool, dict[str, list[str]]] = {True: {}, False: {}}
         for number, head in enumerate(_numbered(objects.HEAD, document.data, skip)):
             for record in _object(number, kind, head, said, skip):
                 if isinstance(record, Sighting) and (domain := dict(record.attributes).get("domain")):
-                    inside.setdefault(domain.lower(), []).append(record.key)
+                    looked = "distinguishedname" in dict(record.attributes)
+                    inside[looked].setdefault(domain.lower(), []).append(record.key)
                 yield record
-        for domain, keys in inside.items():
-            # Whether the collector looked at the whole domain or at a part of its tree is not in the file.
-            yield Listed(extent=f"directory:{domain}:{kind}", assets=tuple(keys), whole=False)
+        # Objects of other domains stand in a file by their names only: no object of those was looked at.
+        yield from _listed(inside[True] or inside[False], kind, document.meta or objects.Meta())
         for tied in _numbered(objects.TIED, document.data, skip):
             if tied is not None and tied.IsDeleted is not True and tied.ObjectIdentifier:
                 said.next_object()
                 yield from ties_of(kind, tied, said)
         yield from skipped.values()
+
+
+def _listed(inside: dict[str, list[str]], kind: str, meta: objects.Meta) -> Iterator[Listed]:
+    """What a file lists: objects by domain, and which methods looked, so that only as thorough a run follows it."""
+    methods = max(0, _naming.whole_number(meta.methods))
+    for domain, keys in inside.items():
+        # Whether the collector looked at the whole domain or at a part of its tree is not in the file.
+        yield Listed(extent=f"directory:{domain}:{kind}", assets=tuple(keys), whole=False)
+        for bit in (bit for bit in range(methods.bit_length()) if methods >> bit & 1):
+            yield Listed(extent=f"directory:{domain}:{kind}:method {bit}", assets=())
 
 
 def _numbered(
@@ -137,7 +140,7 @@ def _object(
         return
     properties = one.Properties or {}
     key = key_of(identifier, _naming.text(properties.get("domain")))
-    seen = list(said.sighting(_sighting(key, kind, properties)))
+    seen = list(said.sighting(_sighting(key, kind, one)))
     yield from seen
     if seen:
         yield from _directory_checks.findings(key, kind, one)
@@ -147,26 +150,25 @@ def _object(
         skip(Skipped(where, f"{identifier} stands twice in the file: of the second its rights are taken only"))
 
 
-def _sighting(key: str, kind: str, said: dict[str, Any]) -> Sighting:
+def _sighting(key: str, kind: str, one: objects.Head) -> Sighting:
+    said = one.Properties or {}
     name = _naming.text(said.get("name"))
     own = list(identifiers(key))
     if kind == "computers":
         own.extend(one for one in _naming.host_identifiers(name) if one[0] == "fqdn")
         if account := _naming.text(said.get("samaccountname")).rstrip("$"):
             own.append(("netbios", account))
-    shown = [("directory_kind", kind.removesuffix("s"))]
-    for field in _SHOWN:
-        value = said.get(field)
-        text = ", ".join(_naming.texts(value)) if isinstance(value, list) else _naming.text(value)
-        if text:
-            shown.append((field, text))
+    if kind in ("groups", "users") and (written := _naming.text(said.get("distinguishedname"))):
+        own.append(("artifact", written.upper()))  # members of other domains stand by their path in the directory
+    if kind == "issuancepolicies" and (number := _naming.text(said.get("certtemplateoid"))):
+        own.append(("artifact", f"{POLICY} {number}"))
     return Sighting(
         key=key,
         name=name or key,
         kind=kind_of(kind),
         identifiers=tuple(own),
         os=_naming.text(said.get("operatingsystem")),
-        attributes=tuple(shown),
+        attributes=_directory_attributes.attributes(kind, key, one),
     )
 
 

@@ -30,7 +30,7 @@ _SHOWN = (
     "userprincipalname", "mail", "department", "jobtitle", "accountenabled", "usertype", "securityenabled",
     "grouptypes", "appid", "serviceprincipaltype", "signinaudience", "templateid", "isbuiltin", "deviceid", "trusttype",
     "compliancestate", "iscompliant", "ismanaged", "managementagent", "manufacturer", "model", "azureaddeviceid",
-    "onpremisessecurityidentifier", "lastsyncdatetime",
+    "onpremisessecurityidentifier", "onpremisessyncenabled", "isassignabletorole", "lastsyncdatetime",
 )  # fmt: skip
 
 
@@ -38,7 +38,7 @@ _SHOWN = (
 class Entra:
     """Reads answers of Microsoft Graph: who is who, who holds which directory role, and managed devices with users."""
 
-    version: int = 1
+    version: int = 2
     priority: int = -20  # other reports hold users of Entra beside what they are about
 
     def sniff(self, head: bytes) -> bool:
@@ -123,12 +123,14 @@ class _Reading:
         host = kind in ("device", "manageddevice")
         asset: AssetKind = "host" if host else "identity"
         system = (_naming.text(said.get("operatingsystem")), _version(said))
-        shown = [("directory_kind", kind)]
+        shown = [("directory_kind", kind), ("directory", "entra")]
         for field in _SHOWN:
             value = said.get(field)
             text = ", ".join(_naming.texts(value)) if isinstance(value, list) else _naming.text(value)
             if text:
                 shown.append((field, text))
+        if kind == "directoryrole" and key.startswith("entra:"):
+            shown = [one for one in shown if one[0] != "templateid"] + [("templateid", key.removeprefix("entra:"))]
         fresh = list(
             self.said.sighting(
                 Sighting(

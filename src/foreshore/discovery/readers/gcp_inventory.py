@@ -17,6 +17,7 @@ from foreshore.discovery.readers import _decoding, _naming
 from foreshore.discovery.readers import _gcp_resources as resources
 from foreshore.discovery.readers._directory import Ties
 from foreshore.discovery.readers._gcp_network import Firewalls, addresses_of, networks_of
+from foreshore.discovery.readers._gcp_permissions import PERMISSIONS, ROLES, strong
 from foreshore.discovery.readers._gcp_resources import Policy, Resource, account_name, mapping, mappings, texts
 from foreshore.errors import BadReport
 from foreshore.facts import Answer, Finding, Record, Relation, RunSeen, Sighting, Skipped
@@ -31,7 +32,9 @@ _HERE = regex(
 )
 _ANY: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Any)
 _PUBLIC = frozenset({"allUsers", "allAuthenticatedUsers"})
-_RULING = ("roles/owner", "roles/editor", "roles/resourcemanager.organizationAdmin", "roles/iam.securityAdmin")
+_RULING = ("roles/owner", "roles/editor")
+_OF_ACCOUNT = regex(r"^//iam\.googleapis\.com/projects/[^/]+/serviceaccounts/([^/]+@[^/]+)$")
+_UNSURE = ", under a condition"
 _CONTROLLING = regex(
     r"admin|owner|editor|writer|creator|user$|developer|serviceagent|secretaccessor|invoker|operator|instancelogin|oslogin",
     re.IGNORECASE,
@@ -55,7 +58,7 @@ _WHY = "bindings of a role that only looks, or of a member that is deleted"
 class GCPInventory:
     """Reads Google Cloud's resources: machines and all else, who holds which role, what firewalls let through."""
 
-    version: int = 1
+    version: int = 2
     priority: int = -10  # reports of scanners name resources too
 
     def sniff(self, head: bytes) -> bool:
@@ -111,6 +114,8 @@ class _Reading:
             if one.type.endswith("/Role")
         }
         self.open = self.firewalls.open_machines()
+        self.above: dict[str, str] = {}
+        self.below: dict[tuple[str, str], list[str]] = {}
         self.public = {p.resource for p in policies if any(_PUBLIC & set(_members(b)) for b in p.bindings)}
 
     def records(self) -> Iterator[Record]:
@@ -121,6 +126,7 @@ class _Reading:
             yield from self.holder(one)
             yield from self.network(one)
             yield from self.accounts(one)
+        self.inherit()
         looking: Counter[str] = Counter()
         for policy in self.policies:
             yield from self.policy(policy, looking)
@@ -185,8 +191,17 @@ class _Reading:
         if not above and one.id.startswith("google:") and project:
             above = resources.above(f"projects/{project}")
         if above:
+            self.above[one.id] = above
             yield from self.known(above)
             yield from self.tie("controls", above, one.id, "Contains")
+
+    def inherit(self) -> None:
+        """Note what lies below each project, folder and organisation: roles there hold for it too."""
+        for name, kind in {one.id: one.type for one in self.assets}.items():
+            here, seen = name, {name}
+            while (here := self.above.get(here, "")) and here not in seen:
+                seen.add(here)
+                self.below.setdefault((here, kind), []).append(name)
 
     def network(self, one: Resource) -> Iterator[Record]:
         """Yield the networks that a machine is in."""
@@ -223,6 +238,7 @@ class _Reading:
         if not policy.resource:
             self.skipped.append(Skipped(policy.where or "bindings", "a policy that does not say for which resource"))
             return
+        policy = self.own_name(policy)
         yield from self.known(policy.resource)
         for binding in policy.bindings:
             role = _naming.text(binding.get("role"))
@@ -234,13 +250,42 @@ class _Reading:
                     continue
                 if member in _PUBLIC:
                     yield _public(policy.resource, role, member)
-                if kind is None or member.startswith("deleted:"):
+                held = self.permissions(role)
+                idle = kind is None and (not held or member in _PUBLIC)
+                if idle or member.startswith("deleted:"):
                     looking[role] += 1
                     continue
                 yield from self.principal(member)
                 kind_of_member, _, address = member.partition(":")
                 key = account_name(address or kind_of_member)
-                yield from self.tie(kind, key, policy.resource, f"{role} if {condition}" if condition else role)
+                unsure = _UNSURE if condition else ""
+                if kind == "admin_of" or not held:
+                    yield from self.tie(kind or "controls", key, policy.resource, f"{role}{unsure}")
+                    continue
+                for one in held:
+                    yield from self.right(key, one, policy.resource, unsure)
+
+    @staticmethod
+    def own_name(policy: Policy) -> Policy:
+        """A policy on a service account under the name that the account has elsewhere: its address."""
+        found = _OF_ACCOUNT.match(policy.resource)
+        return Policy(account_name(found[1]), policy.bindings, policy.where) if found else policy
+
+    def permissions(self, role: str) -> tuple[str, ...]:
+        """The permissions of a role that are told: by its definition, else as Google predefines it."""
+        return strong(self.roles[role]) if role in self.roles else ROLES.get(role, ())
+
+    def right(self, key: str, permission: str, scope: str, unsure: str) -> Iterator[Record]:
+        """Yield a permission over all that it is over below `scope`; over the scope where nothing such is known."""
+        wanted = PERMISSIONS[permission] or "/Project"
+        if resources.type_of(scope).endswith(wanted) or (wanted == "/ServiceAccount" and scope.startswith("google:")):
+            targets = [scope]
+        else:
+            targets = [name for (above, kind), names in self.below.items() for name in names
+                       if above == scope and kind.endswith(wanted)]  # fmt: skip
+        for target in targets or [scope]:
+            if target != key:
+                yield from self.tie("controls", key, target, f"{permission}{unsure}")
 
     def meaning(self, role: str) -> str | None:
         """`admin_of`, `controls`, or None for a role that only looks, by its permissions or by its name."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +29,7 @@ _WORDS: tuple[tuple[str, AssetKind], ...] = (
     ("database", "data_store"), ("vault", "data_store"), ("bucket", "data_store"), ("storage", "data_store"),
     ("image", "image"), ("website", "web_application"), ("webapp", "web_application"), ("saas", "saas"),
 )  # fmt: skip
+_BASES = ("base", "azbase")  # kinds that every node of a directory has beside its own
 _MEMBER = frozenset({"memberof", "memberoflocalgroup", "azmemberof", "azhasrole", "hasrole"})
 _ADMIN = frozenset(
     {"adminto", "azowner", "azglobaladmin", "azuseraccessadministrator", "azcontributor", "azprivilegedroleadmin",
@@ -37,22 +37,32 @@ _ADMIN = frozenset(
 )  # fmt: skip
 # Edges of BloodHound's own schema by which whoever holds the start takes over or changes the end.
 _CONTROL = frozenset(
-    {"abusetgtdelegation", "adcsesc1", "adcsesc10a", "adcsesc10b", "adcsesc13", "adcsesc3", "adcsesc4", "adcsesc6a",
-     "adcsesc6b", "adcsesc9a", "adcsesc9b", "addallowedtoact", "addkeycredentiallink", "addmember", "addself",
-     "allextendedrights", "allowedtoact", "allowedtodelegate", "azaddmembers", "azaddowner", "azaddsecret",
-     "azakscontributor", "azappadmin", "azautomationcontributor", "azaverecontributor", "azcloudappadmin",
-     "azcontains", "azexecutecommand", "azgetcertificates", "azgetkeys", "azgetsecrets", "azgrant", "azgrantself",
-     "azkeyvaultkvcontributor", "azlogicappcontributor", "azmanagedidentity", "azowns", "azprivilegedauthadmin",
-     "azresetpassword", "azrunsas", "azvmcontributor", "azwebsitecontributor", "canpsremote", "canrdp",
-     "claimspecialidentity", "coerceandrelayntlmtoadcs", "coerceandrelayntlmtoldap", "coerceandrelayntlmtoldaps",
-     "coerceandrelayntlmtosmb", "coercetotgt", "contains", "dcsync", "delegatedenrollmentagent", "dumpsmsapassword",
-     "enroll", "executedcom", "forcechangepassword", "genericall", "genericwrite", "getchanges", "getchangesall",
-     "getchangesinfilteredset", "goldencert", "gplink", "hassidhistory", "hastrustkeys", "manageca",
-     "managecertificates", "oidgrouplink", "owns", "ownslimitedrights", "protectadmingroups", "readgmsapassword",
-     "readlapspassword", "spoofsidhistory", "sqladmin", "syncedtoaduser", "syncedtoentrauser", "synclapspassword",
-     "writeaccountrestrictions", "writedacl", "writegplink", "writeowner", "writeownerlimitedrights",
-     "writepkienrollmentflag", "writepkinameflag", "writespn"}
+    {"abusetgtdelegation", "addallowedtoact", "addkeycredentiallink", "addmember", "addself", "allextendedrights",
+     "allowedtoact", "allowedtodelegate", "autoenroll", "azaddmembers", "azaddowner", "azaddsecret",
+     "azakscontributor", "azappadmin", "azauthenticatesto", "azautomationcontributor", "azaverecontributor",
+     "azcloudappadmin", "azcontains", "azexecutecommand", "azgetcertificates", "azgetkeys", "azgetsecrets", "azgrant",
+     "azgrantself", "azkeyvaultcontributor", "azkeyvaultkvcontributor", "azlogicappcontributor", "azmanagedidentity",
+     "azmgaddmember", "azmgaddowner", "azmgaddsecret", "azmggrantapproles", "azmggrantrole", "aznoderesourcegroup",
+     "azowns", "azprivilegedauthadmin", "azresetpassword", "azroleapprover", "azroleeligible", "azrunsas",
+     "azvmcontributor", "azwebsitecontributor", "badsuccessor", "canapplygpo", "canpsremote", "canrdp",
+     "claimspecialidentity", "coercetotgt", "contains", "dcfor", "dcsync", "delegatedenrollmentagent",
+     "dumpsmsapassword", "enroll", "executedcom", "extendedbypolicy", "forcechangepassword", "genericall",
+     "genericwrite", "getchanges", "getchangesall", "getchangesinfilteredset", "goldencert", "gplink", "gpoappliesto",
+     "hassidhistory", "hastrustkeys", "manageca", "managecertificates", "oidgrouplink", "owns", "ownslimitedrights",
+     "ownsraw", "protectadmingroups", "readgmsapassword", "readlapspassword", "spoofsidhistory", "sqladmin",
+     "syncedtoaduser", "syncedtoentrauser", "synclapspassword", "writeaccountrestrictions", "writedacl",
+     "writegplink", "writeowner", "writeownerlimitedrights", "writeownerraw", "writepkienrollmentflag",
+     "writepkinameflag", "writespn"}
 )  # fmt: skip
+# Families of edges that are composed or granted under many names.
+_FAMILIES = ("adcsesc", "coerceandrelayntlmto", "azmg")
+# Edges that say how things hang together: (kind of relation, whether its ends change places).
+_SAYING = {
+    "publishedto": ("depends_on", False), "issuedsignedby": ("depends_on", False), "hostscaservice": ("runs", False),
+    "trustedby": ("trusts", True), "sameforesttrust": ("trusts", True), "crossforesttrust": ("trusts", False),
+    "ntauthstorefor": ("trusts", True), "rootcafor": ("trusts", True),
+    "hassession": ("logged_on", True), "azhassession": ("logged_on", True),  # drawn from the computer to the user
+}  # fmt: skip
 
 
 class _Node(msgspec.Struct, gc=False):
@@ -103,7 +113,7 @@ _EDGE: msgspec.json.Decoder[_Edge] = msgspec.json.Decoder(_Edge)
 class OpenGraph:
     """Reads graphs for BloodHound's generic ingest; edges of kinds that are not known are counted and left out."""
 
-    version: int = 1
+    version: int = 2
 
     def sniff(self, head: bytes) -> bool:
         """Whether `head` begins such a graph."""
@@ -125,8 +135,8 @@ class OpenGraph:
             yield from reading.node(node)
         for edge in _decoding.each(_EDGE, document.graph.edges, "graph.edges", skipped.append):
             yield from reading.edge(edge)
-        for kind, count in reading.left.items():
-            skipped.append(Skipped(f"edges of kind {kind}", f"{count} edges: it is not known that the kind is a right"))
+        if reading.unnamed:
+            skipped.append(Skipped("graph.edges", f"{reading.unnamed} edges without a kind"))
         yield from skipped
 
 
@@ -137,7 +147,7 @@ class _Reading:
         self.source = source
         self.skip = skip
         self.said = Ties()
-        self.left: Counter[str] = Counter()
+        self.unnamed = 0
         self.matched: dict[tuple[str, str], str] = {}
 
     def node(self, one: _Node) -> Iterator[Record]:
@@ -153,7 +163,8 @@ class _Reading:
         told = [(field, text) for field, value in properties.items() if (text := _naming.text(value))]
         for field, text in told:
             self.matched.setdefault((field.lower(), text.lower()), key)
-        shown = [("directory_kind", ", ".join(kinds)), *told]
+        own = [kind for kind in kinds if kind.lower() not in _BASES and not kind.lower().startswith("tag_")]
+        shown = [("directory_kind", (own or kinds or [""])[0]), ("kinds", ", ".join(kinds)), *told]
         yield from self.said.sighting(
             Sighting(
                 key=key,
@@ -198,11 +209,11 @@ class _Reading:
         return sighting.key, list(self.said.sighting(sighting))
 
     def edge(self, one: _Edge) -> Iterator[Record]:
-        """Yield an edge as a relation where its kind says what it is."""
+        """Yield an edge as a relation; one of a kind that is not known keeps its kind as `edge KIND`."""
         kind = _naming.text(one.kind)
         relation, turned = _relation(kind, one.properties or {})
-        if not relation:
-            self.left[kind or "without a name"] += 1
+        if not kind:
+            self.unnamed += 1
             return
         (source, before), (target, after) = self.end(one.start), self.end(one.end)
         yield from before
@@ -212,8 +223,11 @@ class _Reading:
             return
         if turned:
             source, target = target, source
+        if kind.lower() == "gplink" and (one.properties or {}).get("enforced") is True:
+            kind = "GPLinkEnforced"
+        note = kind if relation else f"edge {kind}"  # leads nowhere until a rule of the team says what it is
         yield from self.said.tie(
-            Relation(kind=relation, source=f"asset:{source}", target=f"asset:{target}", note=kind)  # type: ignore[arg-type]
+            Relation(kind=relation or "controls", source=f"asset:{source}", target=f"asset:{target}", note=note)  # type: ignore[arg-type]
         )
 
 
@@ -243,11 +257,9 @@ def _relation(kind: str, properties: dict[str, Any]) -> tuple[str, bool]:
         return "member_of", False
     if folded in _ADMIN:
         return "admin_of", False
-    if folded in ("hassession", "azhassession"):
-        return "logged_on", True  # BloodHound draws it from the computer to the user
-    if folded in ("trustedby", "sameforesttrust", "crossforesttrust"):
-        return "trusts", folded == "trustedby"
-    if folded in _CONTROL or properties.get("traversable") is True:
+    if folded in _SAYING:
+        return _SAYING[folded]
+    if folded in _CONTROL or folded.startswith(_FAMILIES) or properties.get("traversable") is True:
         return "controls", False
     return "", False
 

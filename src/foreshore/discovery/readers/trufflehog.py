@@ -15,7 +15,7 @@ import msgspec
 from foreshore import facts
 from foreshore.discovery import reports
 from foreshore.discovery.patterns import regex
-from foreshore.discovery.readers import _code_scans, _decoding, _hosts, _naming, _trufflehog_places
+from foreshore.discovery.readers import _code_scans, _decoding, _hosts, _naming, _pipelines, _trufflehog_places
 from foreshore.discovery.readers._code_scans import Row, inner, text
 from foreshore.facts import Finding, Record, RunSeen, Severity, Skipped
 
@@ -32,7 +32,7 @@ _ROW: msgspec.json.Decoder[Row] = msgspec.json.Decoder(Row)
 class Trufflehog:
     """Reads every secret as a rule and a place, on what it was found in."""
 
-    version: int = 1
+    version: int = 2
 
     def sniff(self, head: bytes) -> bool:
         """Is `head` the beginning of results of TruffleHog?"""
@@ -50,6 +50,7 @@ class Trufflehog:
         yield RunSeen(tool="trufflehog")
         skipped: list[Skipped] = []
         said: set[str] = set()
+        owners: set[tuple[str, str]] = set()
         for number, row in enumerate(_decoding.rows(report, _ROW, skipped.append), 1):
             place = _trufflehog_places.of(row)
             rule = text(row, "DetectorName") or text(row, "reason") or text(row, "rule", "id")
@@ -64,6 +65,10 @@ class Trufflehog:
                 said.add(place.asset.key)
                 yield place.asset
             yield _finding(rule, row, place)
+            owned = (place.asset.key, text(row, "ExtraData", "arn"))
+            if all(owned) and owned not in owners:
+                owners.add(owned)
+                yield from _pipelines.owner(*owned)
         yield from skipped
 
 
