@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from benchmarks import intelligence, reports, scale
+from benchmarks import compiling, intelligence, reports, scale
 from benchmarks.measuring import clock, command, size_of
 
 FORMATS = ("nessus", "zap", "trivy", "nuclei", "sarif", "generic_json", "generic", "semgrep", "snyk", "asff", "wiz")
@@ -162,6 +162,9 @@ def graph(kind: str, size: int, work: Path) -> dict[str, Any]:
     return {**found, **found["simulate"]}
 
 
+_COMPILING = (compiling.compiling,)
 _INTEL = (intelligence.intel_load, intelligence.epss_daily)
 _OWN = (prepare, read, taken, again, same, cycle, cli_help, cli_list, intel_impact, graph)
-CASES = {one.__name__: one for one in (*_OWN, scale.filled, scale.million, scale.huge_list, scale.year, *_INTEL)}
+CASES = {
+    one.__name__: one for one in (*_OWN, scale.filled, scale.million, scale.huge_list, scale.year, *_COMPILING, *_INTEL)
+}

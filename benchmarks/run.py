@@ -2,7 +2,7 @@
 
 `python -m benchmarks.run [NAME…] [--size N …]`: names are beginnings of cases (`read`, `import nessus`, `cycle`,
 `help`, `list`, `intel`, `graph`); `--size` is how many findings are imported (default 100,000 and 1,000,000). `huge` (ten million
-exposures) and `year` (a year of daily scans) run only when they are named. Every
+exposures), `year` (a year of daily scans) and `compiling 1000000` run only when they are named. Every
 measurement runs in a process of its own. Rates are per CPU second, so that a busy machine changes them little.
 """
 
@@ -24,7 +24,7 @@ from benchmarks.targets import targets_of
 RESULTS = Path(__file__).parent / "results"
 READ = 50_000
 TRIVY_MOST = 200_000  # its report is read as a whole
-LONG = ("huge", "year")  # only by name: the first takes most of an hour, and much memory
+LONG = ("huge", "year", "compiling at full size")  # only by name: the first takes most of an hour, and much memory
 GRAPHS = (10_000, 100_000, 1_000_000)
 Plan = list[tuple[str, str, str, int]]  # shown name, case, kind, size
 
@@ -52,6 +52,8 @@ def plan(sizes: list[int]) -> dict[str, Plan]:
     ]
     groups["year"] = [("year", "year", "year", 10_000)]
     groups["intel"] = [("intel load", "intel_load", "intel", 0), ("intel epss daily", "epss_daily", "intel", 0)]
+    groups["compiling"] = [(f"compiling {size}", "compiling", "compiling", size) for size in (10_000, 100_000)]
+    groups["compiling at full size"] = [("compiling 1000000", "compiling", "compiling", scale.MILLION)]
     groups["graph"] = [(f"graph {size}", "graph", "graph", size) for size in GRAPHS]
     return groups
 
@@ -64,7 +66,7 @@ def wanted(groups: dict[str, Plan], names: list[str]) -> dict[str, Plan]:
         if not names and group not in LONG:
             found[group] = steps
         elif named:
-            alone = steps[0][1] in ("read", "graph", "cli_help")
+            alone = steps[0][1] in ("read", "graph", "compiling", "cli_help")
             found[group] = [steps[place] for place in named] if alone else steps[: named[-1] + 1]
     return found
 
@@ -76,7 +78,7 @@ def measure(groups: dict[str, Plan]) -> dict[str, dict[str, Any]]:
         work = Path(tempfile.mkdtemp(prefix="foreshore-bench-"))
         try:
             kind, size = ("read", READ) if group == "read" else steps[0][2:]
-            if kind not in ("help", "graph", "intel", *LONG):
+            if kind not in ("help", "graph", "intel", "compiling", *LONG):
                 in_child("prepare", kind, str(size), str(work))
             for name, case, kind, size in steps:
                 found[name] = in_child(case, kind, str(size), str(work))

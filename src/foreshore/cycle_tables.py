@@ -11,6 +11,7 @@ TEXTS: dict[str, str] = {
         cycle BIGINT
         exposure BIGINT       # whose best path; 0: the service's own
         service VARCHAR
+        way INTEGER           # 1 the likeliest; further ones only for services
         number INTEGER
         step VARCHAR          # what happens, one sentence
         rule VARCHAR
@@ -41,6 +42,7 @@ TEXTS: dict[str, str] = {
         severity TINYINT      # the scanners' highest
         cvss DOUBLE
         epss DOUBLE
+        epss_model VARCHAR    # the version of EPSS's model that gave it
         kev BOOLEAN
         in_scope BOOLEAN
         way_in VARCHAR
@@ -176,7 +178,7 @@ TEXTS: dict[str, str] = {
     """,
     "decisions_at": """
         cycle BIGINT
-        kind VARCHAR          # disposition, scope, policy, obligation
+        kind VARCHAR          # disposition, revoked (with the difference), scope, policy, obligation
         subject BIGINT
         payload VARCHAR       # JSON
     """,

@@ -282,11 +282,12 @@ class Service(msgspec.Struct, frozen=True):
 
 
 class Team(msgspec.Struct, frozen=True):
-    """Who does the work; hours are per week."""
+    """Who does the work; hours are per week, `windows` when it may change things (see `query.windows`; none: always)."""
 
     name: str
     assets: tuple[str, ...] = ()
     hours_per_week: float | None = None
+    windows: tuple[str, ...] = ()
 
 
 class Attacker(msgspec.Struct, frozen=True):
@@ -296,6 +297,15 @@ class Attacker(msgspec.Struct, frozen=True):
     enters: tuple[str, ...]  # "internet", "user" (something opened by a person), or a zone
     attacks_per_year: Range
     capability: str = "common"  # row of the policy's table of capabilities
+    source: str = ""
+
+
+class History(msgspec.Struct, frozen=True):
+    """What happened to the organisation itself: so many losses of a service (empty: of any) in so many years."""
+
+    service: str
+    times: int
+    years: float
     source: str = ""
 
 
@@ -337,6 +347,7 @@ class Scope(msgspec.Struct, frozen=True):
     targets: tuple[Target, ...] = ()
     obligations: tuple[Obligation, ...] = ()
     tags: tuple[TagRule, ...] = ()
+    history: tuple[History, ...] = ()
 
 
 def subjects(scope: Scope) -> list[tuple[str, str]]:
@@ -358,6 +369,13 @@ def subject(where: str, scope: Scope) -> tuple[str, str]:
     return next((one for one in known if one[1] == where), ("", where))
 
 
+class Assumption(msgspec.Struct, frozen=True):
+    """What an exception rests on: as the person said it, and as a query that holds while it is so."""
+
+    said: str
+    query: str
+
+
 class Decision(msgspec.Struct, frozen=True):
     """A person's word on one exposure, as it is effective at the start of a cycle."""
 
@@ -367,6 +385,7 @@ class Decision(msgspec.Struct, frozen=True):
     author: str
     decided_at: datetime
     until: date | None = None
+    assumes: tuple[Assumption, ...] = ()
 
 
 class AssetReview(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from foreshore import cycle_tables
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 class Column(NamedTuple):

@@ -12,7 +12,7 @@ import pytest
 
 from foreshore.cycle import running, taking
 from foreshore.estate.bulk import write_bulk
-from foreshore.prioritization import stage
+from foreshore.prioritization import implied, stage
 from foreshore.workspace import Workspace
 
 FEW, MANY = 200, 2_000
@@ -75,9 +75,6 @@ def test_calls_do_not_grow_with_findings(job: str, counted: dict[int, dict[str, 
 
 def test_a_loop_over_findings_is_noticed() -> None:
     def looped(size: int) -> int:
-        return sum(calls_of(lambda: [stage.mean_loss(_RANGE) for _ in range(size)]).values())
+        return sum(calls_of(lambda: [implied.once_in(0.5) for _ in range(size)]).values())
 
     assert looped(MANY) > MOST * looped(FEW)
-
-
-_RANGE: Any = type("Range", (), {"low": 1.0, "likely": 2.0, "high": 3.0})()

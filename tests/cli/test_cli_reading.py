@@ -113,13 +113,13 @@ def test_the_way_is_found_again_when_it_was_not_kept(cli: Cli, copy: Path, monke
 
 def test_paths_can_be_narrowed(cli: Cli, company: Path) -> None:
     where = ("--json", "-w", str(company))
-    every = cli("paths", "--top", "50", *where).json()
+    every = cli("paths", "--top", "50", *where).json()["paths"]
     assert [one["probability"] for one in every] == sorted((one["probability"] for one in every), reverse=True)
-    assert all(one["service"] == "Web shop" for one in cli("paths", "--to", "web", *where).json())
-    assert cli("paths", "--through", "web-1", *where).json()
-    around = cli("paths", "--avoid", "web-1", "--top", "50", *where).json()
-    assert all("web-1" not in step["fact"] for one in around for step in one["path"])
-    assert all(one["from"] == "internet" for one in cli("paths", "--from", "internet", *where).json())
+    assert all(one["to"] == "Web shop" for one in cli("paths", "--to", "web", *where).json()["paths"])
+    assert cli("paths", "--through", "web-1", *where).json()["paths"]
+    around = cli("paths", "--avoid", "web-1", "--top", "50", *where).json()["paths"]
+    assert all("web-1" not in (step["asset_name"] or "") for one in around for step in one["hops"])
+    assert all(one["from"] == "internet" for one in cli("paths", "--from", "internet", *where).json()["paths"])
     wrong = cli("paths", "--to", "Nothing like it", *where)
     assert wrong.code == 2
     assert "Web shop" in wrong.err

@@ -73,3 +73,15 @@ def test_without_a_scope_there_is_one_of_the_folders_name(cli: Cli, tmp_path: Pa
     assert cli("scope", "show", "--json", "-w", str(tmp_path / "acme")).json()["organization"] == "acme"
     assert cli("scope", "check", "-w", str(tmp_path / "acme")).code == 1
     assert cli("scope", "approve", "--because", "agreed with the owner", "-w", str(tmp_path / "acme")).code == 2
+
+
+def test_leave_to_test_is_taken_back_at_once(cli: Any, copy: Path) -> None:
+    where = ("-w", str(copy))
+    approved = cli("scope", "approve", "--because", "agreed with the owner", "--json", *where).json()
+    assert [one["what"] for one in approved] == ["203.0.113.10"]
+    assert cli("scope", "revoke", "--because", "no", *where).code == 2
+    said = cli("scope", "revoke", "--because", "the owner asked us to stop", *where)
+    assert (said.code, "Nothing of the scope may be tested now" in said.out) == (0, True)
+    assert cli("scope", "revoke", "--because", "the owner asked us to stop", "--json", *where).json() == {
+        "may_be_tested": []
+    }

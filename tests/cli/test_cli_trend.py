@@ -26,6 +26,9 @@ def diff(cli: Cli, workspace: Path, *words: str) -> tuple[dict[str, Any], dict[s
     assert [one["cause"] for one in found["parts"]] == [WORLD, SIGHT, FIXES, YARDSTICK]
     assert sum(Decimal(str(one["change"])) for one in found["parts"]) == Decimal(str(found["change"]))
     assert all(one["what"] for one in found["parts"])
+    for part in found["parts"]:
+        finer = [Decimal(str(one["change"])) for one in found["causes"] if one["part"] == part["cause"]]
+        assert sum(finer) == Decimal(str(part["change"]))
     return found, {one["cause"]: one["change"] for one in found["parts"]}
 
 
@@ -42,6 +45,21 @@ def test_the_parts_always_add_up_to_the_whole(risks: tuple[float, float, float, 
     assert sum(parts) == whole
     if risks[0] == risks[4]:
         assert whole == 0
+
+
+@settings(deadline=None)
+@given(points=st.tuples(*[RISK] * 10))
+def test_the_finer_causes_add_up_to_their_parts(points: tuple[float, ...]) -> None:
+    from foreshore.cycle.trend import caused, shares
+
+    found = caused(points)
+    assert len(found) == len({one["cause"] for one in found}) == 9
+    *parts, whole = shares((points[0], points[4], points[6], points[8], points[9]), points)
+    for part, change in zip((WORLD, SIGHT, FIXES, YARDSTICK), parts, strict=True):
+        assert sum(Decimal(str(one["change"])) for one in found if one["part"] == part) == pytest.approx(
+            change, abs=1e-9
+        )
+    assert sum(Decimal(str(one["change"])) for one in found) == pytest.approx(whole, abs=1e-9)
 
 
 @pytest.mark.slow
@@ -66,6 +84,7 @@ def test_news_about_a_weakness_is_the_world(cli: Cli, copy: Path, make: Any) -> 
     assert found["changed"] is True
     assert only(parts, WORLD)
     assert parts[WORLD] > 0
+    assert [one["cause"] for one in found["causes"] if one["change"]] == ["new intelligence"]
     assert "CVE-2023-2454" in found["parts"][0]["what"]
 
 
@@ -80,6 +99,7 @@ def test_connecting_a_scanner_is_better_sight(cli: Cli, copy: Path, make: Any) -
     found, parts = diff(cli, copy)
     assert only(parts, SIGHT)
     assert parts[SIGHT] > 0
+    assert [one["cause"] for one in found["causes"] if one["change"]] == ["new exposures and assets"]
     assert found["exposures"]["new"] == 1
     assert "third" in found["parts"][1]["what"]
     assert "CVE-2021-44228 on web-2" in found["parts"][1]["what"]
@@ -118,6 +138,7 @@ def test_scope_and_decisions_are_the_yardstick(cli: Cli, copy: Path) -> None:
     found, parts = diff(cli, copy)
     assert only(parts, YARDSTICK)
     assert parts[YARDSTICK] > 0
+    assert [one["cause"] for one in found["causes"] if one["change"]] == ["changed scope"]
     assert "Web shop: impact tier 4 → 5" in found["parts"][3]["what"]
     assert found["risk"]["old_by_todays_yardstick"] == pytest.approx(found["risk"]["new"])
     key = cli("exposures", "--json", "--top", "1", "-w", str(copy)).json()[0]["id"]
@@ -128,7 +149,33 @@ def test_scope_and_decisions_are_the_yardstick(cli: Cli, copy: Path) -> None:
     found, parts = diff(cli, copy)
     assert only(parts, YARDSTICK)
     assert parts[YARDSTICK] < 0
+    assert [one["cause"] for one in found["causes"] if one["change"]] == ["decisions"]
     assert "1 decision was made" in found["parts"][3]["what"]
+
+
+@pytest.mark.slow
+def test_a_firewall_rule_that_came_is_the_network(cli: Cli, copy: Path, make: Any) -> None:
+    rules = copy.parent / "rules.csv"
+    rules.write_text("order,source,destination,ports,action\n1,0.0.0.0/0,10.20.0.0/16,5432,allow\n", encoding="utf-8")
+    assert cli("import", str(rules), "--source", "firewall", "-w", str(copy)).code == 0
+    cycle(cli, copy)
+    found, parts = diff(cli, copy)
+    assert parts[WORLD] == parts[FIXES] == parts[YARDSTICK] == 0
+    assert [one["cause"] for one in found["causes"] if one["change"]] == ["changed network, rights and controls"]
+
+
+@pytest.mark.slow
+def test_other_numbers_are_the_policy(cli: Cli, copy: Path) -> None:
+    path = copy / "policy" / "treatment.toml"
+    text = path.read_text("utf-8")
+    tier = next(line for line in text.splitlines() if line.startswith("tier_4"))
+    path.write_text(
+        text.replace(tier, 'tier_4 = { value = 5, low = 5, high = 5, unit = "weight", source = "test" }'), "utf-8"
+    )
+    cycle(cli, copy)
+    found, parts = diff(cli, copy)
+    assert only(parts, YARDSTICK)
+    assert [one["cause"] for one in found["causes"] if one["change"]] == ["changed policy"]
 
 
 @pytest.mark.slow

@@ -52,10 +52,8 @@ def test_an_older_database_is_brought_up_to_date_with_all_its_words(place: Place
     from django.db.migrations.executor import MigrationExecutor
 
     alias = places.configure(place.decisions_file)
+    decisions.open(place).decide([7], "mitigated", because=WHY, author="it")
     MigrationExecutor(connections[alias]).migrate([("decisions", "0001_tables")])
-    from foreshore.decisions.opened import Decisions
-
-    Decisions(alias).decide([7], "mitigated", because=WHY, author="it")
     assert _triggers(place) == 0
     opened = decisions.open(place)
     assert _triggers(place) == 12

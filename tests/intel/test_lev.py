@@ -143,7 +143,3 @@ def test_the_composite_is_the_greatest_that_is_known(
     epss: float | None, kev: bool | None, found: float | None, expected: float | None
 ) -> None:
     assert lev.composite(epss, kev, found) == expected
-
-
-def test_expected_exploited_is_the_sum_of_what_is_known() -> None:
-    assert lev.expected_exploited([0.5, None, 0.25]) == (0.75, 2)

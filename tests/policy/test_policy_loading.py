@@ -35,7 +35,9 @@ def changed(folder: Path, name: str, before: str, after: str) -> Path:
 
 
 def test_every_number_has_an_ordered_range_and_a_source() -> None:
-    sections = [name.removesuffix(".toml") for name in policy.shipped_files() if name.endswith(".toml") and "/" not in name]
+    switches = ("exceptions",)  # holds no number
+    names = [name for name in policy.shipped_files() if name.endswith(".toml") and "/" not in name]
+    sections = [name.removesuffix(".toml") for name in names if name.removesuffix(".toml") not in switches]
     found = {f"{one}.{name}": value for one in sections for name, value in SHIPPED.numbers(one).items()}
     assert len(found) > 100
     for name, one in found.items():

@@ -17,7 +17,7 @@ from foreshore.workspace import Workspace
 
 Finish = Callable[..., None]
 SECTIONS = (
-    "new", "funnel", "treatments", "services", "moved", "exposures", "actions", "unknowns", "blind", "covered", "method",
+    "new", "funnel", "treatments", "services", "ways", "moved", "exposures", "actions", "unknowns", "blind", "covered", "method",
     "words",
 )  # fmt: skip
 TREATMENTS = ("act_now", "unknown", "routine", "watch", "accepted")
@@ -52,7 +52,7 @@ def many(made: SimpleNamespace, count: int = 23) -> list[dict[str, Any]]:
 @pytest.fixture
 def finished(workspace: Workspace, finish: Finish, made: SimpleNamespace) -> Workspace:
     finish(
-        5, many(made), steps=made.path_of(1), facts=made.imports(),
+        5, many(made), steps=[*made.path_of(1, way=1), *made.path_of(0, way=1), *made.path_of(0, way=2)], facts=made.imports(),
         services=[made.service("Card payments", loss=120000.0), made.service("Directory", foundation=True)],
         actions=[made.action(900 + number, number) for number in range(1, 8)],
     )  # fmt: skip
@@ -121,7 +121,7 @@ def test_the_bar_of_treatments_is_full(finished: Workspace, tmp_path: Path) -> N
 
 def test_a_path_is_drawn_from_entry_to_service_with_assumed_links_dashed(finished: Workspace, tmp_path: Path) -> None:
     tree = page(finished, tmp_path)
-    drawings = tree.xpath("//svg[contains(@class, 'chain')]")
+    drawings = tree.xpath("//section[@id='exposures']//svg[contains(@class, 'chain')]")
     assert len(drawings) == 2  # one for wide windows and print, one for narrow ones
     for drawing in drawings:
         labels = [text(one) for one in drawing.xpath("g/title")]
@@ -174,7 +174,7 @@ def test_hostile_text_in_every_field_stays_text(
     rows = [made.exposure(key, key, TREATMENTS[key % 5], reachable="unknown", **spoiled) for key in range(1, 30)]
     steps = [
         {**step, "step": bad, "fact": bad, "source": bad, "zone": bad, "service": bad, "technique": bad}
-        for key in (1, 2)
+        for key in (0, 1, 2)
         for step in made.path_of(key)
     ]
     facts = made.imports(source=bad, site=bad, vantage=bad)

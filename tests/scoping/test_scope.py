@@ -355,3 +355,19 @@ def test_a_comment_can_never_become_content(text: str) -> None:
     scope = facts.Scope("Example", services=(facts.Service("A", assets=("kind:host",)),))
     written = writing.to_yaml(scope, {("services", "A"): (text,)})
     assert parse(written).scope == scope
+
+
+def test_history_is_read_written_and_checked() -> None:
+    text = (
+        "organization: Example\nservices:\n  - {name: Shop, assets: ['name:web-*']}\n"
+        "history:\n  - {service: Shop, times: 1, years: 10, source: register}\n  - {times: 0, years: 2.5}\n"
+    )
+    found = parse(text).scope
+    assert found.history == (facts.History("Shop", 1, 10, "register"), facts.History("", 0, 2.5))
+    assert parse(writing.to_yaml(found)).scope == found
+    for wrong, said in (
+        ("{service: Shup, times: 1, years: 1}", "Shop"), ("{times: 1.5, years: 1}", "whole"),
+        ("{times: 1}", "years"), ("{times: -1, years: 1}", "from 0"),
+    ):  # fmt: skip
+        with pytest.raises(BadScope, match=said):
+            parse(text + f"  - {wrong}\n")

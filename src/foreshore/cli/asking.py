@@ -1,4 +1,4 @@
-"""Verbs that answer questions: explain, paths, plan, diff, report, export."""
+"""Verbs that answer questions: explain, report, export."""
 
 from __future__ import annotations
 
@@ -11,21 +11,15 @@ from foreshore.cli.shared import (
     JsonOption,
     WorkspaceOption,
     interval,
-    note,
     open_workspace,
     percent,
     print_json,
-    table,
 )
-from foreshore.errors import UsageError
 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this module."""
     app.command()(explain)
-    app.command()(paths)
-    app.command()(plan)
-    app.command()(diff)
     app.command()(report)
     app.command()(export)
 
@@ -80,6 +74,7 @@ def show_explanation(found: dict[str, Any]) -> None:
     typer.echo("")
     for fact in found["facts"]:
         typer.echo(f"- {fact['fact']} ({fact['source']}{', ' + fact['age'] if fact['age'] else ''})")
+    show_words(found["decisions"])
     if found["path"]:
         typer.echo("")
         typer.echo("The likeliest way:")
@@ -90,117 +85,15 @@ def show_explanation(found: dict[str, Any]) -> None:
         typer.echo(f"    {step['fact']} ({step['source']}{age})")
 
 
-def paths(
-    to: Annotated[str, typer.Option(help="Only to this service.")] = "",
-    from_: Annotated[str, typer.Option("--from", help="Only from this place.")] = "",
-    through: Annotated[str, typer.Option(help="Only through an asset with this in its name.")] = "",
-    avoid: Annotated[str, typer.Option(help="Not through an asset with this in its name.")] = "",
-    top: Annotated[int, typer.Option("--top", "-n", min=1, help="How many.")] = 5,
-    workspace: WorkspaceOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Show the likeliest ways of an attacker to services.
+def show_words(words: list[dict[str, Any]]) -> None:
+    """Print what was decided on an exposure, oldest first."""
+    from foreshore.cycle import spoken
 
-    Example: foreshore paths --to "Card payments"
-    """
-    from foreshore.prioritization import answers
-
-    found = answers.paths(open_workspace(workspace), to=to, start=from_, through=through, avoid=avoid, top=top)
-    if json:
-        print_json(found)
-        return
-    for one in found:
-        typer.echo(f"To {one['service']}: about {percent(one['probability'])} for one attack along this way")
-        for number, step in enumerate(one["path"], start=1):
-            assumed = " [assumed]" if step["assumed"] else ""
-            typer.echo(f"{number:>3}. {step['step']}{assumed}")
+    if words:
         typer.echo("")
-    if not found:
-        typer.echo("No such way is known.")
-
-
-def plan(
-    hours: Annotated[list[str] | None, typer.Option(help="Hours a team has: TEAM=N. May be repeated.")] = None,
-    changes: Annotated[int, typer.Option(min=1, help="At most so many actions.")] = 10,
-    workspace: WorkspaceOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Choose the actions that remove most within the teams' hours, with a bound on what any plan could do.
-
-    Example: foreshore plan --hours payments-team=20 --changes 5
-    """
-    from foreshore.cycle import planning
-
-    found = planning.plan(open_workspace(workspace), hours=_hours(hours or []), changes=changes, on_note=note)
-    if json:
-        print_json(found)
-    else:
-        show_plan(found)
-
-
-def _hours(texts: list[str]) -> dict[str, float]:
-    found = {}
-    for text in texts:
-        team, sign, number = text.rpartition("=")
-        try:
-            found[team] = float(number)
-        except ValueError:
-            sign = ""
-        if not sign or not team or found[team] < 0:
-            raise UsageError(f"“{text}” is not TEAM=HOURS", hint="--hours payments-team=20")
-    return found
-
-
-def show_plan(found: dict[str, Any]) -> None:
-    """Print the plan in order, with the risk left after each action."""
-    rows = [
-        (str(number), one["id"], one["title"], one["team"], f"{one['hours']:.1f}", percent(one["removes"]), percent(one["left"]))
-        for number, one in enumerate(found["actions"], start=1)
-    ]  # fmt: skip
-    table(("#", "action", "what to do", "team", "hours", "removes", "risk left"), rows, right=(0, 4, 5, 6))
-    typer.echo(
-        f"Together {percent(found['before'] - found['after'])} of the modelled risk; "
-        f"no plan within this budget can remove more than {percent(found['bound'])}."
-    )
-
-
-def diff(
-    old: Annotated[str | None, typer.Argument(help="The earlier cycle (default: the last but one).")] = None,
-    new: Annotated[str | None, typer.Argument(help="The later cycle (default: the last).")] = None,
-    workspace: WorkspaceOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Compare two cycles: how much the world, our sight, our fixes and our yardstick changed the risk.
-
-    Example: foreshore diff
-    """
-    from foreshore.cycle import trend
-
-    found = trend.diff(open_workspace(workspace), old or "", new or "", on_note=note)
-    if json:
-        print_json(found)
-    else:
-        show_diff(found)
-
-
-def show_diff(found: dict[str, Any]) -> None:
-    """Print the change, its four parts, and what came and went."""
-    typer.echo(f"From {found['old']} to {found['new']}")
-    if not found["changed"]:
-        typer.echo("Nothing changed.")
-        return
-    rows = [(one["cause"], _signed(one["change"]), one["what"]) for one in found["parts"]]
-    rows.append(("together", _signed(found["change"]), "of the earlier cycle's modelled risk"))
-    table(("cause", "risk", "what happened"), rows, right=(1,))
-    counts = found["exposures"]
-    typer.echo(
-        f"Exposures: {counts['new']:,} new, {counts['fixed']:,} fixed, {counts['reopened']:,} reopened, "
-        f"{counts['moved']:,} treated otherwise."
-    )
-
-
-def _signed(share: float) -> str:
-    return f"{share:+.2f} %" if share else "0 %"
+        typer.echo("What was decided:")
+    for one in words:
+        typer.echo(f"- {spoken.sentence(one)}")
 
 
 def report(

@@ -31,13 +31,21 @@ def decide(
     like_this: Annotated[
         bool, typer.Option("--like-this", help="Also all open exposures of the same weakness and component.")
     ] = False,
+    assume: Annotated[
+        list[str] | None,
+        typer.Option(help="What an exception rests on: a phrase (see the manual) or a query. May be repeated."),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask after the preview of --like-this.")] = False,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> None:
     """Say what a person decided about exposures; no import ever changes that.
 
+    An exception (accepted, mitigated) may name what it rests on; when that stops holding, it is revoked and told.
+
     Example: foreshore decide EXP-7Q2M --as false-positive --because "the fix is backported"
+
+    Example: foreshore decide EXP-7Q2M --as accepted --until 2026-12-31 --because "replaced in December" --assume "not reachable from the internet"
     """
     from foreshore.cycle import deciding
 
@@ -52,13 +60,16 @@ def decide(
             raise typer.Exit(1)
     result = deciding.decide(
         opened, chosen, WORDS[as_], because=because, until=_day(until), author=getpass.getuser(),
-        like_this="same weakness and component" if like_this else "",
+        like_this="same weakness and component" if like_this else "", assume=assume or [],
     )  # fmt: skip
     if json:
         print_json(result)
         return
     for row in result:
         typer.echo(f"{row['id']} {row['weakness']} on {row['asset_name']}: {as_}")
+    for one in result[0]["assumes"]:
+        meant = "" if one["said"] == one["query"] else f" ({one['query']})"
+        typer.echo(f"Assumed: {one['said']}{meant}. When that stops holding, this is revoked and told.")
     typer.echo("The next cycle counts with this; lists show it now.")
 
 

@@ -14,10 +14,13 @@ from foreshore.cli import (
     deciding,
     intelligence,
     knowing,
+    planning,
     policies,
     reading,
     running,
     setup,
+    supposing,
+    ways,
 )
 from foreshore.errors import ForeshoreError
 
@@ -30,7 +33,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (setup, collecting, running, intelligence, reading, knowing, asking, backtesting, deciding, policies):
+for module in (
+    setup,
+    collecting,
+    running,
+    intelligence,
+    reading,
+    knowing,
+    asking,
+    planning,
+    ways,
+    backtesting,
+    deciding,
+    policies,
+    supposing,
+):
     module.register(app)
 
 

@@ -74,6 +74,8 @@ def show_cycle(result: dict[str, Any]) -> None:
     show_treatments(result)
     typer.echo("")
     show_services(result)
+    show_narrowers(result)
+    show_revoked(result)
     show_limits(result)
 
 
@@ -85,13 +87,37 @@ _FEEDS = {
 }
 
 
+def show_losses(result: dict[str, Any]) -> None:
+    """Print the distribution of the yearly loss where ranges were confirmed, and how steady the order is."""
+    found = result.get("losses") or {}
+    if found.get("total"):
+        one, currency = found["total"], found["currency"]
+        mean, p50, p90, p95 = (f"{float(f'{one[name]:.3g}'):,.0f}" for name in ("mean", "p50", "p90", "p95"))
+        typer.echo(
+            f"Loss in a year: {mean} {currency} on average; in one year of two no more than {p50}, in one of ten more "
+            f"than {p90}, in one of twenty more than {p95}"
+        )
+        typer.echo(
+            f"(services with a confirmed range only; they carry {percent(found['covers'])} of the modelled risk)."
+        )
+    steady = (result.get("stability") or {}).get("stays")
+    if steady is not None:
+        count = len(result["stability"]["exposures"])
+        typer.echo(
+            f"Over everything uncertain, the first {count} exposures keep their place among them with {percent(steady)}."
+        )
+
+
 def show_limits(result: dict[str, Any]) -> None:
     """Print what the figures imply, to be held against one's own history, and what was never read."""
+    show_losses(result)
     years = result["implies"]["once_in_years"]
     if years is not None:
         often = f"about once in {years:.0f} years" if years >= 1.5 else f"about {1 / years:.1f} times a year"
         typer.echo(f"These figures imply that some service is hurt {often}; if your history says otherwise, change")
         typer.echo("the attackers in scope.yaml or policy/attackers.toml.")
+    for one in result["implies"].get("history", []):
+        typer.echo(one["sentence"] if not one["contradicts"] else f"Warning: {one['sentence']}")
     missing = [_FEEDS.get(name, name) for name in result["intelligence"]["missing"]]
     if missing:
         typer.echo(f"Never read, so unknown and not zero: {', '.join(missing)}. Try: foreshore intel update")
@@ -147,6 +173,37 @@ def show_services(result: dict[str, Any]) -> None:
         ("service", "tier", "falls in a year", "likely between", "best to worst case", "share of risk", "loss a year"),
         rows, right=(1, 2, 5, 6),
     )  # fmt: skip
+
+
+def show_narrowers(result: dict[str, Any]) -> None:
+    """Print the few answers that would narrow best and worst case most."""
+    rows = [(one["name"], each) for one in result["services"] for each in one.get("narrowed_by", [])[:1]]
+    rows = [row for row in rows if row[1]["narrows"] >= _NARROW]
+    if rows:
+        typer.echo("What would narrow best and worst case most (all of it: foreshore unknowns):")
+    for name, each in sorted(rows, key=lambda row: -float(row[1]["narrows"]))[:3]:
+        typer.echo(f"  {each['what']}: {name} by {percent(each['narrows'])}")
+
+
+_NARROW = 0.005  # half a percent a year: less is not worth a line of the summary
+
+
+def show_revoked(result: dict[str, Any]) -> None:
+    """Print the exceptions that no longer hold, with what was assumed and is now so."""
+    revoked = result.get("revoked", [])
+    if revoked:
+        typer.echo("Exceptions that no longer hold; they count no more until somebody decides anew:")
+    for one in revoked[:_REVOKED]:
+        owner = f", owned by {one['owner']}" if one["owner"] else ""
+        typer.echo(
+            f"  {one['id']} {one['weakness']} on {one['asset_name']}{owner}: {one['disposition']} by {one['author']}"
+            f"{' until ' + str(one['until']) if one['until'] else ''}; {one['difference']}"
+        )
+    if len(revoked) > _REVOKED:
+        typer.echo(f"  and {len(revoked) - _REVOKED:,} more (--json lists all)")
+
+
+_REVOKED = 10
 
 
 @scope_app.command(name="show")
@@ -231,6 +288,25 @@ def scope_approve(
         typer.echo(f"{one['what']} may be tested until {one['until'] or 'this is taken back'}")
     if not approved:
         typer.echo("scope.yaml names no targets.")
+
+
+@scope_app.command(name="revoke")
+def scope_revoke(
+    because: Annotated[str, typer.Option(help="Why these targets may no longer be tested.")],
+    workspace: WorkspaceOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Take back the leave to test the scope's targets, at once.
+
+    Example: foreshore scope revoke --because "the owner asked us to stop"
+    """
+    from foreshore.cycle import scopes
+
+    left = scopes.revoke_targets(open_workspace(workspace), because=because)
+    if json:
+        print_json({"may_be_tested": left})
+        return
+    typer.echo("Nothing of the scope may be tested now." if not left else f"Still to be tested: {', '.join(left)}")
 
 
 def validate(

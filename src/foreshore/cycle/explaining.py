@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from foreshore.cycle import again
+from foreshore.cycle import again, spoken
 from foreshore.graph.paths import best_paths
 from foreshore.prioritization import answers
 from foreshore.prioritization.explain import Narrator
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 
 def explain(workspace: Workspace, text: str) -> dict[str, Any]:
-    """Return what `explain --json` prints; see `prioritization.answers.explain`."""
-    return answers.explain(workspace, text, retell=lambda key: retold(workspace, key))
+    """Return what `explain --json` prints; see `prioritization.answers.explain` and `spoken.words` (decisions)."""
+    found = answers.explain(workspace, text, retell=lambda key: retold(workspace, key))
+    return {**found, "decisions": spoken.words(workspace, found["id"])}
 
 
 def retold(workspace: Workspace, exposure: int) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from foreshore.cycle import again
+from foreshore.cycle import again, causes
 from foreshore.cycle.inputs import Inputs, aliases
 from foreshore.graph import simulate
 from foreshore.prioritization.modelled import modelled
@@ -80,11 +80,15 @@ class Cut:
 
 @dataclass(frozen=True)
 class Chain:
-    """R0 to R4, and (exposure, was, state) of what was fixed or reopened; ids as they are now."""
+    """R0 to R4, and (exposure, was, state) of what was fixed or reopened; ids as they are now.
+
+    `points` is the risk after each of `causes.CAUSES`.
+    """
 
     risks: tuple[float, float, float, float, float]
     turned: pa.Table
     of_the_world: pa.Table
+    points: tuple[float, ...]
 
 
 def sql_time(moment: datetime) -> str:
@@ -97,26 +101,44 @@ def chain(workspace: Workspace, cut: Cut, say: Say) -> Chain:
     with open_lake(workspace, read_only=True) as newest:
         first, last = published(newest, cut.old), published(newest, cut.new)
         renamed = aliases(newest)
-    old_inputs = cut.now._replace(decisions=_on_old_ids(cut.now, renamed))
+    later = cut.now._replace(decisions=_on_old_ids(cut.now, renamed))
+    earlier = cut.before._replace(decisions=_on_old_ids(cut.before, renamed))
+    points = list(causes.yardstick(workspace, cut, earlier, later, first, risk_of, say))
     row = {**cut.old, "seed": cut.new["seed"]}
-    with again.snapshot(workspace, row, old_inputs) as then, again.snapshot(workspace, cut.new, cut.now) as now:
+    with again.snapshot(workspace, row, later) as then, again.snapshot(workspace, cut.new, cut.now) as now:
         was = now.sql(_STATES, states=then.laid["states"])
-        states = now.laid["states"]
-        turned = now.sql(_TURNED, was=was, states=states)
+        turned = now.sql(_TURNED, was=was, states=now.laid["states"])
         born = now.sql(_OF_THE_WORLD.format(before=sql_time(cut.old["as_of"]), now=sql_time(cut.new["as_of"])), was=was)
-        news = _signals_news(now, cut)
-        risks = [first, first, first, last, last]
-        if yardstick_moved(cut):
-            say("the earlier cycle by today's yardstick")
-            risks[1] = risk_of(then)
-        risks[2] = risks[1]
-        if news or born.num_rows:
-            say("the earlier cycle with what the world learned since")
-            risks[2] = risk_of(_with_world(then, now, born, cut))
-        if turned.num_rows:
-            say("the later cycle without the fixes")
-            risks[3] = risk_of(now.with_tables(states=now.sql(_UNTURNED, states=states, turned=turned)))
-    return Chain((risks[0], risks[1], risks[2], risks[3], risks[4]), turned, born)
+        points += _world(then, now, born, cut, points[-1], say)
+        points += _ours(now, turned, cut, last, say)
+    return Chain((first, points[3], points[5], points[7], last), turned, born, tuple(points))
+
+
+def _world(
+    then: LakeSnapshot, now: LakeSnapshot, born: pa.Table, cut: Cut, before: float, say: Say
+) -> tuple[float, float]:
+    """Return the risk after new signals, and after weaknesses published since as well."""
+    known = before
+    if _signals_news(now, cut):
+        say("the earlier cycle with what the world learned since")
+        known = risk_of(_with_world(then, now, born.slice(0, 0), cut))
+    if not born.num_rows:
+        return known, known
+    say("the earlier cycle with the weaknesses published since")
+    return known, risk_of(_with_world(then, now, born, cut))
+
+
+def _ours(now: LakeSnapshot, turned: pa.Table, cut: Cut, last: float, say: Say) -> tuple[float, float, float]:
+    """Return the risk after what we saw but for the network, after that as well, and after the fixes."""
+    unfixed, seen = now, last
+    if turned.num_rows:
+        say("the later cycle without the fixes")
+        unfixed = now.with_tables(states=now.sql(_UNTURNED, states=now.laid["states"], turned=turned))
+        seen = risk_of(unfixed)
+    if not causes.network_news(now, cut):
+        return seen, seen, last
+    say("the later cycle with the network as it was known before")
+    return risk_of(causes.with_old_network(unfixed, cut)), seen, last
 
 
 def risk_of(snapshot: LakeSnapshot) -> float:

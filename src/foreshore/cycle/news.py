@@ -10,12 +10,15 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from foreshore import policy
-from foreshore.cycle import news_parts, news_words
+from foreshore import decisions, policy
+from foreshore.cycle import assuming, holding, news_parts, news_words, revoking
+from foreshore.cycle.inputs import aliases
+from foreshore.decisions.checks import EXCEPTIONS
 from foreshore.discovery.weakness import normal
 from foreshore.errors import NothingToRead, UsageError
 from foreshore.intel.signals import signals_at
 from foreshore.query import impact as reading
+from foreshore.query import lists
 from foreshore.store import open_lake
 
 if TYPE_CHECKING:
@@ -45,6 +48,11 @@ _STAKES = """
     where e.treatment is not null group by all order by n.grade desc, stake desc, n.weakness
 """
 
+_EXCEPTED = f"""
+    select distinct weakness from ({lists.LAID}) where disposition in ('accepted', 'mitigated')
+        and weakness in (select weakness from asked_news)
+"""
+
 
 def impact(workspace: Workspace, name: str, *, now: datetime | None = None) -> dict[str, Any]:
     """Return what `intel impact --json` prints of the weakness `name` (a CVE, GHSA or any name that reports use).
@@ -72,6 +80,7 @@ def after_update(workspace: Workspace, since: datetime, *, now: datetime | None 
 
     `lines` has at most ten, the most important first, and `more` counts the rest; `unchanged` counts the
     open weaknesses with news that changes nothing. Nothing new, and no cycle yet, give empty lists.
+    Exceptions that no longer hold are revoked here, and stand first.
     """
     nothing: dict[str, Any] = {"lines": [], "more": 0, "unchanged": 0, "impact": []}
     try:
@@ -83,9 +92,10 @@ def after_update(workspace: Workspace, since: datetime, *, now: datetime | None 
             if not chosen:
                 return nothing
             weighed = _weigh(workspace, lake, chosen, _naive(now))
+            every = news_parts.told(workspace, weighed, [[one] for one in chosen])
+            revoking.record(workspace, lake, weighed.broken)
     except NothingToRead:
         return nothing
-    every = news_parts.told(workspace, weighed, [[one] for one in chosen])
     moved = sorted((one for one in every if one["matters"]), key=news_words.order)
     lines = [news_words.line(one) for one in moved]
     quiet = len(every) - len(moved) + left
@@ -99,9 +109,13 @@ def _chosen(workspace: Workspace, fresh: pa.Table) -> tuple[list[str], int]:
     from foreshore.store import serving
 
     with closing(serving.connect(workspace)) as connection:
+        lists.overlay(workspace, connection)
         connection.register("asked_news", fresh)
         names = [row[0] for row in connection.execute(_STAKES).fetchall()]
-    return names[:MOST], max(0, len(names) - MOST)
+        excepted = {row[0] for row in connection.execute(_EXCEPTED).fetchall()}
+    # None that an exception speaks of is left for later: one may have to be revoked.
+    chosen = [name for number, name in enumerate(names) if number < MOST or name in excepted]
+    return chosen, len(names) - len(chosen)
 
 
 def _weigh(workspace: Workspace, lake: Lake, names: Sequence[str], moment: datetime) -> news_parts.Weighed:
@@ -110,9 +124,25 @@ def _weigh(workspace: Workspace, lake: Lake, names: Sequence[str], moment: datet
     asked = pa.table({"weakness": pa.array(list(names), pa.string())})
     said = lake.sql(_SIGNALS, asked_names=asked)
     ask = _over(lake, said)
-    return news_parts.Weighed(
-        reading.served(workspace, names), signals_at(ask, moment, asked), said, policy.load(workspace.policy_dir)
+    served, signals, rules = (
+        reading.served(workspace, names),
+        signals_at(ask, moment, asked),
+        policy.load(workspace.policy_dir),
     )
+    return news_parts.Weighed(served, signals, said, rules, _broken(workspace, lake, served, signals, rules, moment))
+
+
+def _broken(
+    workspace: Workspace, lake: Lake, served: reading.Served, signals: pa.Table, rules: policy.Policy, moment: datetime
+) -> revoking.Broken:
+    """Return the exceptions on the served exposures that do not hold by the signals of now."""
+    if not set(EXCEPTIONS) & set(served.rows.column("disposition").to_pylist()):
+        return {}
+    present = set(served.rows.column("exposure").to_pylist())
+    with decisions.open(workspace) as opened:
+        words = [one for one in opened.effective(moment, aliases(lake)) if one.exposure in present]
+    seen = holding.seen(workspace, lake, served.rows, signals, rules, moment)
+    return assuming.broken(seen, words)
 
 
 def _over(lake: Lake, said: pa.Table) -> Callable[..., pa.Table]:

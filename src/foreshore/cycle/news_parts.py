@@ -13,6 +13,7 @@ from foreshore.prioritization.renewed import Others, Renewed, renew
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from foreshore.cycle.revoking import Broken
     from foreshore.policy import Policy
     from foreshore.query.impact import Served
     from foreshore.workspace import Workspace
@@ -31,6 +32,7 @@ class Weighed(NamedTuple):
     signals: pa.Table  # a row of `signals_at` for each weakness
     said: pa.Table  # the statements behind them
     rules: Policy
+    broken: Broken  # exceptions on the served exposures that do not hold by these signals
 
 
 def told(workspace: Workspace, weighed: Weighed, groups: Sequence[Sequence[str]]) -> list[Row]:
@@ -42,11 +44,17 @@ def told(workspace: Workspace, weighed: Weighed, groups: Sequence[Sequence[str]]
     for row in rows:
         by_name[row["weakness"]].append(row)
     models = _models(weighed.said)
+    ended = {one.exposure: (one, why) for one, why in weighed.broken.items()}
+    answered = _answered(workspace, rows)
     found = []
     for names in groups:
         own = [row for name in names for row in by_name[name]]
         spoken = [signals[name] for name in names if name in signals]
-        found.append(_one(weighed, names, own, spoken, words, models))
+        one = _one(weighed, names, [row for row in own if row["exposure"] not in ended], spoken, words, models, own)
+        one["revoked"] = _revoked([(row, *ended[row["exposure"]]) for row in own if row["exposure"] in ended])
+        one["revoked_before"] = [answered[row["exposure"]] for row in own if row["exposure"] in answered]
+        one["matters"] = one["matters"] or bool(one["revoked"])
+        found.append(one)
     return found
 
 
@@ -57,11 +65,24 @@ def _renewed(weighed: Weighed) -> list[Row]:
     served = weighed.served
     if not served.rows.num_rows:
         return []
+    rows = _uncovered(served.rows, weighed.broken)
     others = Others(*(np.asarray(served.others.column(name)) for name in ("exposure", "urgent")))
-    found = renew(served.rows, weighed.signals, others, weighed.rules, served.cycle["seed"])
+    found = renew(rows, weighed.signals, others, weighed.rules, served.cycle["seed"])
     dated = _dated(served.rows, found, weighed)
     rows = [row | more for row, more in zip(served.rows.to_pylist(), _columns(found), strict=True)]
     return [row | more for row, more in zip(rows, dated, strict=True)]
+
+
+def _uncovered(rows: pa.Table, broken: Broken) -> pa.Table:
+    """Return the rows without the words of people that do not hold, so that they are treated as if nobody had spoken."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not broken:
+        return rows
+    ended = pc.is_in(rows.column("exposure"), value_set=pa.array([one.exposure for one in broken], pa.int64()))
+    words = pc.if_else(ended, pa.scalar(None, pa.string()), rows.column("disposition"))
+    return rows.set_column(rows.column_names.index("disposition"), "disposition", words)
 
 
 def _columns(found: Renewed) -> list[Row]:
@@ -129,11 +150,12 @@ def _models(said: pa.Table) -> dict[tuple[str, float], str]:
 
 def _one(
     weighed: Weighed, names: Sequence[str], rows: list[Row], signals: list[Row], words: dict[int, Row],
-    models: dict[tuple[str, float], str],
+    models: dict[tuple[str, float], str], every: list[Row],
 ) -> Row:  # fmt: skip
+    """Return the impact of one weakness; `rows` are those of `every` whose exception, if any, still holds."""
+    exceptions = _exceptions(rows, signal := _loudest(signals), words)
+    rows = every
     live = [row for row in rows if row["treatment"] is not None]
-    signal = _loudest(signals)
-    exceptions = _exceptions(rows, signal, words)
     moves = Counter(
         (row["treatment"], row["new_treatment"]) for row in live if row["treatment"] != row["new_treatment"]
     )
@@ -151,6 +173,31 @@ def _one(
         "actions": _actions(live, weighed.served.actions), "exceptions": exceptions, "due": _due(live),
         "matters": bool(moves or exceptions or news or any(set(row["may_be"]) - {row["treatment"]} for row in live)),
     }  # fmt: skip
+
+
+def _revoked(rows: Sequence[tuple[Row, facts.Decision, str]]) -> list[Row]:
+    """Return the exceptions that no longer hold, by who gave them and what is now so."""
+    groups: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for row, word, why in rows:
+        groups[(word.author, word.until, word.disposition, word.because, why)].append(row)
+    return [
+        {"author": author, "until": until, "disposition": word, "because": because, "difference": why,
+         "exposures": [keys.show("EXP", row["exposure"]) for row in own[:LISTED]], "count": len(own),
+         "owners": sorted({row["owner"] for row in own if row["owner"]})}
+        for (author, until, word, because, why), own in groups.items()
+    ]  # fmt: skip
+
+
+def _answered(workspace: Workspace, rows: list[Row]) -> dict[int, Row]:
+    """Return by exposure the revocations that nobody has answered yet."""
+    from foreshore.cycle import revoking
+
+    present = {row["exposure"] for row in rows}
+    return {
+        one.exposure: {"id": keys.show("EXP", one.exposure), "revoked_at": one.decided_at, "because": one.because}
+        for one in (revoking.unanswered(workspace) if present else [])
+        if one.exposure in present
+    }
 
 
 def _loudest(signals: list[Row]) -> Row:
@@ -241,7 +288,7 @@ def _listed(row: Row) -> Row:
 
 def _actions(rows: list[Row], actions: list[Row]) -> list[Row]:
     """Return what closes the exposures, most of them first."""
-    closed = Counter(row["action"] for row in rows if row["action"] and row["treatment"] != "accepted")
+    closed = Counter(row["action"] for row in rows if row["action"] and row["new_treatment"] != "accepted")
     known = {one["action"]: one for one in actions}
     return [
         {"id": keys.show("ACT", key), "title": known[key]["title"], "team": known[key]["team"],
@@ -253,7 +300,9 @@ def _actions(rows: list[Row], actions: list[Row]) -> list[Row]:
 
 def _due(rows: list[Row]) -> Row | None:
     """Return the earliest deadline of now, its rule, and the earliest of the cycle."""
-    dated = [(row["new_due"], row["new_due_rule"]) for row in rows if row["new_due"] and row["treatment"] != "accepted"]
+    dated = [
+        (row["new_due"], row["new_due_rule"]) for row in rows if row["new_due"] and row["new_treatment"] != "accepted"
+    ]
     if not dated:
         return None
     day, rule = min(dated)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from foreshore.facts import TREATMENT_WORDS
@@ -20,7 +21,10 @@ def sentences(one: Row) -> list[str]:
     """Return the impact of one weakness as sentences, what is new first."""
     if not one["present"]:
         return [*_known(one), *_absent(one), *_later(one)]
-    told = [*_news(one), _here(one), *_treated(one), *_closing(one), *_exceptions(one), *_deadline(one), *_later(one)]
+    told = [
+        *_news(one), _here(one), *_treated(one), *_closing(one), *_revoked(one), *_exceptions(one), *_deadline(one),
+        *_later(one),
+    ]  # fmt: skip
     if one["dismissed"]:
         told.append(f"People dismissed {_count(one['dismissed'], 'exposure')} of it; that stays.")
     return told
@@ -28,16 +32,18 @@ def sentences(one: Row) -> list[str]:
 
 def line(one: Row) -> str:
     """Return the impact of one weakness as one line for the list after an update."""
-    parts = [*_news(one), _here(one), *_treated(one), *_closing(one), *_exceptions(one), *_deadline(one)]
+    parts = [
+        *_news(one), _here(one), *_treated(one), *_closing(one), *_revoked(one), *_exceptions(one), *_deadline(one),
+    ]  # fmt: skip
     return " ".join(parts)
 
 
 def order(one: Row) -> tuple[Any, ...]:
-    """Return what sorts impacts: most to act on now first, then exceptions, then what is at stake."""
+    """Return what sorts impacts: revoked exceptions first, then most to act on now, then what is at stake."""
     act = sum(move["exposures"] for move in one["moves"] if move["to"] == "act_now")
     attacked = any(news["kind"] == "kev" and news["to"] for news in one["news"])
     most = max((row["contribution"]["high"] for row in one["rows"]), default=0.0)
-    return -act, -len(one["exceptions"]), not attacked, -one["may_act"], -most, one["weakness"]
+    return not one["revoked"], -act, -len(one["exceptions"]), not attacked, -one["may_act"], -most, one["weakness"]
 
 
 def _count(number: int, one: str, several: str = "") -> str:
@@ -118,6 +124,21 @@ def _closing(one: Row) -> list[str]:
     more = f"; and {rest:,} more" if rest else ""
     what = "This action closes it" if len(one["actions"]) == 1 and one["exposures"] == 1 else "This closes them"
     return [f"{what}: {told}{more}."]
+
+
+def _revoked(one: Row) -> list[str]:
+    """Tell which exceptions no longer hold, and which were revoked before and wait for an answer."""
+    told = []
+    for given in one["revoked"]:
+        until = f" until {given['until']}" if given["until"] else ""
+        owners = f" (owner: {', '.join(given['owners'])})" if given["owners"] else ""
+        told.append(
+            f"No longer holds: {given['author']}'s word “{given['disposition']}”{until} on "
+            f"{_count(given['count'], 'exposure')}{owners}: {given['difference']}."
+        )
+    for why, count in Counter(each["because"] for each in one["revoked_before"]).items():
+        told.append(f"An exception on {_count(count, 'exposure')} was revoked: {why}. Nobody has decided anew.")
+    return told
 
 
 def _exceptions(one: Row) -> list[str]:

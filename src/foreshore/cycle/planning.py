@@ -1,49 +1,109 @@
-"""A plan within given hours, from the cycle that is served."""
+"""The best plan within given terms, from the cycle that is served."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from foreshore import keys
 from foreshore.cycle import again
-from foreshore.cycle.acting import hours_of
-from foreshore.errors import UsageError
-from foreshore.mobilization import actions
-from foreshore.mobilization import plan as plans
-from foreshore.prioritization import stage
+from foreshore.errors import BadPolicy, UsageError
+from foreshore.graph.replay import Replay
+from foreshore.mobilization.plan_best import best
+from foreshore.mobilization.plan_terms import Pair, Terms
+from foreshore.mobilization.plan_worlds import Sampled
+from foreshore.mobilization.served import actions_of
+from foreshore.prioritization.modelled import modelled
+from foreshore.query import windows
 
 if TYPE_CHECKING:
     from foreshore import facts
     from foreshore.mobilization.actions import Action
-    from foreshore.mobilization.plan import Plan
+    from foreshore.mobilization.plan import Plan, Planned
+    from foreshore.policy import Policy
+    from foreshore.prioritization.modelled import Modelled
     from foreshore.workspace import Workspace
 
 CHANGES = 10
+WORLDS = 512  # simulated years on which plans are compared, and as many fresh ones on which the chosen one is judged
 UNIT = "share of modelled risk"
+_MOMENT = 1e-9  # hours that are none
+
+
+class Wishes(NamedTuple):
+    """What a person asks of a plan: hours by team, and actions by their keys or the beginnings of these.
+
+    `excludes` and `needs` are pairs "ACT-…,ACT-…"; those of the policy count as well.
+    """
+
+    hours: Mapping[str, float] = {}
+    changes: int = CHANGES
+    must: Sequence[str] = ()
+    barred: Sequence[str] = ()
+    excludes: Sequence[str] = ()
+    needs: Sequence[str] = ()
+    worlds: int = WORLDS
 
 
 def plan(
-    workspace: Workspace,
-    *,
-    hours: Mapping[str, float] | None = None,
-    changes: int = CHANGES,
-    on_note: Callable[[str], None] = lambda _: None,
+    workspace: Workspace, wishes: Wishes | None = None, *, on_note: Callable[[str], None] = lambda _: None
 ) -> dict[str, Any]:
-    """Return what `plan --json` prints: at most `changes` actions in order, what is left, and a bound.
+    """Return what `plan --json` prints: actions in order with what is left after each, and the proven bound.
 
-    `hours` are what teams have for this plan; a team that is not named has four of the scope's weeks,
-    or no limit. Raises UsageError for a team that nobody knows, NothingToRead before the first cycle.
+    A team that is not named has the hours of the scope for the policy's weeks, or no limit; a team with change
+    windows no more hours than they have. Raises UsageError for a team or action that nobody knows and for terms
+    that no plan meets, NothingToRead before the first cycle.
     """
+    asked = wishes or Wishes()
     row = again.served(workspace)
-    on_note("computing the served cycle again, to ask what each action removes")
+    found = actions_of(workspace)
+    on_note("compiling the served cycle again")
     with again.snapshot(workspace, row) as snapshot:
-        assessed = stage.run(snapshot)
-        found = actions.group(snapshot, assessed.batches["assessments"])
-        _refuse_unknown(hours or {}, snapshot.scope, found)
-        budget = {**hours_of(snapshot.scope), **(hours or {})}
-        chosen = plans.choose(found, assessed.left, assessed.flow, hours=budget, most=changes)
-    return {"cycle": keys.show("CYC", row["cycle"]), **as_json(chosen), "hours": budget}
+        _refuse_unknown(asked.hours, snapshot.scope, found)
+        begin = max(row["as_of"], datetime.now(UTC).replace(tzinfo=None)).date()
+        days = round(7 * snapshot.policy.number("plan.horizon.weeks").value)
+        open_at = {team.name: windows.spans(team.windows, begin, days) for team in snapshot.scope.teams if team.windows}
+        terms = _terms(found, asked, _hours(snapshot.scope, asked.hours, open_at, days / 7), snapshot.policy)
+        on_note(f"simulating {asked.worlds:,} years twice: to choose on, and to judge the choice by")
+        model = modelled(snapshot)
+        chosen = best(
+            found, sampled(model, found, snapshot.seed, asked.worlds), terms,
+            sampled(model, found, keys.of("fresh years", snapshot.seed), asked.worlds),
+        )  # fmt: skip
+    shown = as_json(chosen.plan)
+    for one, when in zip(shown["actions"], _when(chosen.plan.actions, open_at), strict=True):
+        one["window"] = when
+    fresh = 1.0 if chosen.fresh is None else chosen.fresh
+    return {
+        "cycle": keys.show("CYC", row["cycle"]), **shown, "exact": chosen.exact, "worlds": asked.worlds,
+        "fresh": {"before": 1.0, "after": fresh, "removes": 1.0 - fresh}, "hours": dict(terms.hours),
+    }  # fmt: skip
+
+
+def sampled(found: Modelled, actions: Sequence[Action], seed: int, worlds: int) -> Sampled:
+    """Simulate years and keep their losses, with the actions that cut the ways to them."""
+    model = found.model
+    effort = replace(model.effort, worlds=worlds)
+    kept = Replay(model.graph, model.profiles, model.targets, seed=seed, effort=effort, layers=("cause",))
+    closes = {exposure: number for number, action in enumerate(actions) for exposure in action.exposures}
+    exposures = found.context.exposures.column("exposure").to_pylist()
+    action_of = np.array([closes.get(key, -1) for key in exposures], np.int64)
+    return Sampled(kept, model.weights, action_of, effort.losses_per_year)
+
+
+def _hours(
+    scope: facts.Scope, given: Mapping[str, float], open_at: Mapping[str, Sequence[windows.Span]], weeks: float
+) -> dict[str, float]:
+    """Return the hours of each team that has a limit."""
+    usual = {team.name: team.hours_per_week * weeks for team in scope.teams if team.hours_per_week is not None}
+    hours = {**usual, **given}
+    for team, spans in open_at.items():
+        hours[team] = min(hours.get(team, np.inf), sum(span.hours for span in spans))
+    return hours
 
 
 def _refuse_unknown(hours: Mapping[str, float], scope: facts.Scope, found: Sequence[Action]) -> None:
@@ -51,6 +111,70 @@ def _refuse_unknown(hours: Mapping[str, float], scope: facts.Scope, found: Seque
     for team in hours:
         if team not in known:
             raise UsageError(f"no team is called “{team}”", hint=", ".join(sorted(known)) or "name teams in scope.yaml")
+
+
+def _terms(found: Sequence[Action], asked: Wishes, hours: Mapping[str, float], rules: Policy) -> Terms:
+    def key(text: str) -> int:
+        return _key(found, text)
+
+    return Terms(
+        most=asked.changes, hours=hours, must=frozenset(map(key, asked.must)), barred=frozenset(map(key, asked.barred)),
+        excludes=_of_policy(rules, "excludes") + tuple(_pair(found, text) for text in asked.excludes),
+        needs=_of_policy(rules, "needs") + tuple(_pair(found, text) for text in asked.needs),
+    )  # fmt: skip
+
+
+def _key(found: Sequence[Action], text: str) -> int:
+    low, high = keys.parse(text, "ACT")
+    meant = [action for action in found if low <= action.key <= high]
+    if len(meant) == 1:
+        return meant[0].key
+    names = "; ".join(f"{keys.show('ACT', one.key)} {one.title}" for one in meant[:5])
+    what = f"several actions begin with {text}: {names}" if meant else f"no action has the key {text}"
+    raise UsageError(what, hint="foreshore actions lists them")
+
+
+def _pair(found: Sequence[Action], text: str) -> Pair:
+    one, comma, other = text.partition(",")
+    if not comma:
+        raise UsageError(f"“{text}” is not a pair of actions", hint="two keys with a comma between them: ACT-…,ACT-…")
+    return _key(found, one), _key(found, other)
+
+
+def _of_policy(rules: Policy, kind: str) -> tuple[Pair, ...]:
+    """Return the policy's pairs; keys of actions that are not open say nothing, what is no key is a mistake."""
+    where, pairs = f"plan.toml, pairs.{kind}", []
+    for pair in rules.values(f"plan.pairs.{kind}"):
+        if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(one, str) for one in pair):
+            raise BadPolicy("a pair is a list of two keys of actions", where=where, hint='["ACT-…", "ACT-…"]')
+        ends = []
+        for text in pair:
+            try:
+                low, high = keys.parse(text, "ACT")
+            except UsageError as error:
+                raise BadPolicy(error.what, where=where, hint=error.hint) from error
+            if low != high:
+                raise BadPolicy(f"“{text}” is only the beginning of a key", where=where, hint="the whole key")
+            ends.append(low)
+        pairs.append((ends[0], ends[1]))
+    return tuple(pairs)
+
+
+def _when(planned: Sequence[Planned], open_at: Mapping[str, Sequence[windows.Span]]) -> list[dict[str, Any] | None]:
+    """Say in which windows each action is done: those of its team are used up in the order of the plan."""
+    rest = {team: list(spans) for team, spans in open_at.items()}
+    found: list[dict[str, Any] | None] = []
+    for one in planned:
+        spans, hours = rest.get(one.action.team, []), one.action.hours
+        used: list[datetime] = []
+        while spans and hours > _MOMENT:
+            taken = min(hours, spans[0].hours)
+            hours -= taken
+            used.append(spans[0].start)
+            after = windows.Span(spans[0].start, spans[0].hours - taken)
+            spans[:1] = [after] if after.hours > _MOMENT else []
+        found.append({"first": used[0], "last": used[-1]} if used else None)
+    return found
 
 
 def as_json(chosen: Plan) -> dict[str, Any]:

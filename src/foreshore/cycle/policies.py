@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 FIRST = 50  # a new place counts as moved among the first so many of either order
-_COMPARED = (
+COMPARED = (
     "exposure", "rank", "weakness", "title", "asset_name", "treatment", "label", "due", "due_rule", "likelihood",
     "contribution", "reason",
 )  # fmt: skip
@@ -77,45 +77,46 @@ def diff(
     read = again.inputs_of(workspace, row)
     other = edited(workspace, source)
     changes = files.changes(read.policy, other)
-    before = _published(workspace, row, read.policy)
+    before = published(workspace, row, read.policy)
     if before is None and changes:
         say("the last cycle by its own policy, as this version of the program counts it")
-        before = _counted(workspace, row, read)
+        before = counted(workspace, row, read)
     after = before
     if changes:
         say("the last cycle by the edited policy")
-        after = _counted(workspace, row, read._replace(policy=other))
+        after = counted(workspace, row, read._replace(policy=other))
     found: dict[str, Any] = {
         "cycle": keys.show("CYC", row["cycle"]), "as_of": row["as_of"],
         "before": read.policy.digest, "after": other.digest, "changes": [one._asdict() for one in changes],
     }  # fmt: skip
-    return {**found, **(_compared(before, after, top) if before and after else _NOTHING)}
+    return {**found, **(compared(before, after, top) if before and after else NOTHING)}
 
 
-_NOTHING: dict[str, Any] = {
+NOTHING: dict[str, Any] = {
     "moved": 0, "moved_by": dict.fromkeys(("treatment", "label", "due", "place"), 0), "treatments": [], "services": [],
     "exposures": [],
 }  # fmt: skip
 
 
-def _published(workspace: Workspace, row: Mapping[str, Any], own: policy.Policy) -> Counted | None:
+def published(workspace: Workspace, row: Mapping[str, Any], own: policy.Policy) -> Counted | None:
     """Return what the cycle published, None where this program would not count it the same way."""
     if row["engine"] != running.ENGINE or own.digest != row["policy_digest"]:
         return None
     with open_lake(workspace, read_only=True) as lake:
         kept = int(row["cycle"])
-        exposures = lake.sql(f"select {', '.join(_COMPARED)} from assessments where cycle = {kept}")
+        exposures = lake.sql(f"select {', '.join(COMPARED)} from assessments where cycle = {kept}")
         return Counted(exposures, lake.sql(f"select * from services_at where cycle = {kept}"))
 
 
-def _counted(workspace: Workspace, row: dict[str, Any], read: Any) -> Counted:
+def counted(workspace: Workspace, row: dict[str, Any], read: Any) -> Counted:
+    """Count a cycle's facts again under other inputs."""
     with again.snapshot(workspace, row, read) as snapshot:
         batches = stage.run(snapshot).batches
-        return Counted(batches["assessments"].select(list(_COMPARED)), batches["services_at"])
+        return Counted(batches["assessments"].select(list(COMPARED)), batches["services_at"])
 
 
-def _compared(before: Counted, after: Counted, top: int | None) -> dict[str, Any]:
-
+def compared(before: Counted, after: Counted, top: int | None) -> dict[str, Any]:
+    """Return which exposures, treatments and services two countings differ in; at most `top` exposures."""
     with scratch.connect() as connection:
         for name, table in {
             "was": before.exposures, "now": after.exposures, "services_was": before.services,

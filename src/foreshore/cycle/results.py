@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from foreshore import facts, keys
 from foreshore.intel.signals import feeds_at
 from foreshore.intel.update import NEEDED
+from foreshore.prioritization import implied, narrowing
 from foreshore.prioritization.backports import SETTLED
 
 if TYPE_CHECKING:
@@ -71,7 +69,9 @@ def summary(snapshot: LakeSnapshot, assessed: Assessed, acted: Acted) -> dict[st
         },
         "services": _services(snapshot, assessed),
         "attackers": _attackers(assessed),
-        "implies": _implies(assessed),
+        "implies": implied.implies(assessed.modelled, assessed.risk),
+        "losses": implied.amounts(assessed.modelled, assessed.risk),
+        "stability": implied.steadiness(assessed.modelled, assessed.risk, table),
         "intelligence": _intelligence(snapshot),
         "unit": "share of modelled risk",
     }
@@ -87,8 +87,12 @@ def _funnel(snapshot: LakeSnapshot, table: pa.Table) -> list[dict[str, Any]]:
     return steps
 
 
+NARROWERS = 5  # answers kept with each service
+
+
 def _services(snapshot: LakeSnapshot, assessed: Assessed) -> list[dict[str, Any]]:
     found = []
+    narrowers = _narrowers(assessed)
     known = {service.name: service for service in assessed.modelled.context.services}
     for row in assessed.batches["services_at"].to_pylist():
         service = known[row["service"]]
@@ -99,8 +103,28 @@ def _services(snapshot: LakeSnapshot, assessed: Assessed) -> list[dict[str, Any]
             "probability_per_year": row["probability"], "low": row["low"], "high": row["high"],
             "sampling_error": row["sampling_error"], "best_case": row["best_case"],
             "worst_case": row["worst_case"], "share": row["share"], "loss": row["loss"],
-            "possible": row["path"] > 0,
+            "possible": row["path"] > 0, "narrowed_by": [
+                {**one, "worst_if_good": max(row["worst_case"] + one["worst_if_good"], row["best_case"]),
+                 "best_if_bad": min(row["best_case"] + one["best_if_bad"], row["worst_case"])}
+                for one in narrowers.get(row["service"], [])
+            ],
         })  # fmt: skip
+    return found
+
+
+def _narrowers(assessed: Assessed) -> dict[str, list[dict[str, Any]]]:
+    """Return by service the answers that would narrow its bounds most, each tried by the engine.
+
+    `worst_if_good` and `best_if_bad` are by how much the bounds move: the years are fewer than the cycle's.
+    """
+    found: dict[str, list[dict[str, Any]]] = {}
+    for one in narrowing.find(assessed.modelled, assessed.risk):
+        rows = found.setdefault(one.service, [])
+        if len(rows) < NARROWERS:
+            rows.append({
+                "what": one.what, "kind": one.kind, "facts": one.facts, "narrows": one.narrows,
+                "worst_if_good": one.worst_if_good - one.worst, "best_if_bad": one.best_if_bad - one.best,
+            })  # fmt: skip
     return found
 
 
@@ -108,15 +132,6 @@ def _intelligence(snapshot: LakeSnapshot) -> dict[str, Any]:
     """Return the date of each feed that was read, and the questions that no feed has answered yet."""
     feeds = {row["feed"]: row["date"] for row in feeds_at(snapshot.sql, snapshot.as_of).to_pylist()}
     return {"feeds": feeds, "missing": [need for need, ours in NEEDED.items() if not any(one in feeds for one in ours)]}
-
-
-def _implies(assessed: Assessed) -> dict[str, Any]:
-    """Return how often, by these figures, some service is lost: to be held against the organisation's own history."""
-    outcome = assessed.risk.believed.outcome
-    lost = np.any(outcome.losses > 0, axis=0)
-    chance = float((lost * outcome.weight).sum() / max(outcome.worlds, 1))
-    years = None if chance <= 0 else -1.0 / math.log1p(-min(chance, 1 - 1e-9))
-    return {"event": "some service is lost", "probability_per_year": chance, "once_in_years": years}
 
 
 def _attackers(assessed: Assessed) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from foreshore import __version__, facts, keys
-from foreshore.cycle import acting, inputs, results, yardsticks
+from foreshore.cycle import acting, inputs, results, revoking, yardsticks
 from foreshore.cycle.snapshot import LakeSnapshot
 from foreshore.discovery import blindspots, states
 from foreshore.discovery.identity import RECIPE
@@ -52,19 +52,27 @@ def run(
         version = lake.version
         cycle = keys.of(workspace.seed, "cycle", _count(lake))
         with _source(workspace, lake, known_at) as source:
-            snapshot = snapshot_of(source, cycle, moment, workspace.seed if seed is None else seed, read)
             _refuse_nothing(source)
+            view = (source, cycle, moment, workspace.seed if seed is None else seed)
+            snapshot = snapshot_of(*view, read)
             assessed = stage.run(snapshot)
+            if broken := revoking.broken_in(workspace, snapshot, assessed):
+                read = revoking.without(read, broken)
+                snapshot = snapshot_of(*view, read)
+                assessed = stage.run(snapshot)
+            assessed = stage.checked(assessed)
             acted = acting.act(snapshot, assessed)
             blind = blindspots.find(snapshot, _known(assessed))
-            result = results.summary(snapshot, assessed, acted)
+            result = results.summary(snapshot, assessed, acted) | {"revoked": revoking.of(assessed, broken)}
         result["seconds"] = round(time.monotonic() - started, 2)
         row = _row(snapshot, read, version if not known_at else source.version, result)
-        batches = {**assessed.batches, **acted.batches, **blind, **_copies(snapshot, read), "cycles": row}
+        batches = {**assessed.batches, **acted.batches, **blind, **_copies(snapshot, read, broken), "cycles": row}
         batches["measures"] = results.measures(snapshot, assessed, result)
         batches["gone_assets"] = snapshot.laid["gone_assets"]
         lake.append(batches, job=f"cycle:{cycle}")
         serving.publish(lake, cycle, assets=assessed.modelled.context.assets, weighed=assessed.weighed)
+        if as_of is None and not known_at:  # a look back finds out nothing about today
+            revoking.record(workspace, lake, broken)
         if yardsticks.took_effect(workspace, lake, cycle, read.policy):
             on_note("the policy has changed since the last cycle: foreshore policy history")
         _tend(workspace, lake, on_note)
@@ -150,7 +158,7 @@ def _row(snapshot: LakeSnapshot, read: Inputs, version: int, result: dict[str, A
     return pa.table({name: [value] for name, value in row.items()})
 
 
-def _copies(snapshot: LakeSnapshot, read: Inputs) -> facts.Batches:
+def _copies(snapshot: LakeSnapshot, read: Inputs, broken: revoking.Broken) -> facts.Batches:
     """Copy the values that the cycle read, so that it can be computed again."""
     import orjson
     import pyarrow as pa
@@ -158,6 +166,7 @@ def _copies(snapshot: LakeSnapshot, read: Inputs) -> facts.Batches:
     rows = [("scope", 0, msgspec.json.encode(read.scope).decode())]
     rows.append(("policy", 0, orjson.dumps(read.policy.content()).decode()))
     rows += [("disposition", one.exposure, msgspec.json.encode(one).decode()) for one in read.decisions]
+    rows += revoking.copies(broken)
     return {
         "decisions_at": pa.table({
             "cycle": pa.array([snapshot.cycle] * len(rows), pa.int64()),

@@ -128,6 +128,21 @@ def approve_targets(workspace: Workspace, *, because: str, until: date | None = 
     ]  # fmt: skip
 
 
+def revoke_targets(workspace: Workspace, *, because: str) -> list[str]:
+    """Take back the leave to test the targets of the scope in force; return what may still be tested.
+
+    Raises UsageError where there is no scope in force, or the reason says too little.
+    """
+    with decisions.open(workspace) as opened:
+        current = opened.current_scope()
+        if current is None:
+            raise UsageError("no scope is in force yet", hint="foreshore scope apply")
+        if not current.written.targets:
+            return []
+        held = opened.revoke_targets(current.written.targets, because=because, author=getpass.getuser())
+    return [one.what for one in held]
+
+
 def _shipped_attackers(rules: policy.Policy) -> dict[str, facts.Attacker]:
     # Imported here: an import of reports needs this module, and not the attack graph behind it.
     from foreshore.prioritization.modelled import shipped_attackers

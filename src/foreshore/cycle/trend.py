@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from foreshore import keys
 from foreshore.cycle import changes, hybrids, running
+from foreshore.cycle.causes import CAUSES as CAUSED
 from foreshore.cycle.hybrids import Chain, Cut
 from foreshore.errors import NothingToRead
 from foreshore.store import open_lake
@@ -29,7 +30,7 @@ def diff(
     """Return what changed from cycle `old` to cycle `new` (keys or their beginnings) and why.
 
     Without `new` the last cycle, without `old` the one before it. `parts` are percent of the earlier
-    cycle's risk and add up exactly to `change`. Raises NothingToRead where there are no two cycles,
+    cycle's risk and add up exactly to `change`; `causes` are finer and add up to the parts. Raises NothingToRead where there are no two cycles,
     UsageError for a key that names none, WorkspaceError where the facts of then are no longer kept.
     """
     with open_lake(workspace, read_only=True) as lake:
@@ -40,36 +41,59 @@ def diff(
     quiet = same and first == last and not hybrids.yardstick_moved(cut)
     if quiet:
         chain = None
-        risks = (first, first, first, first, last)
+        risks, points = (first, first, first, first, last), (first,) * len(CAUSED)
     else:
         chain = hybrids.chain(workspace, cut, on_note)
-        risks = chain.risks
+        risks, points = chain.risks, chain.points
     return {
         "old": keys.show("CYC", cut.old["cycle"]), "new": keys.show("CYC", cut.new["cycle"]),
         "old_as_of": cut.old["as_of"], "new_as_of": cut.new["as_of"],
         "changed": not quiet,
-        "change": float(shares(risks)[-1]), "unit": "percent of the earlier cycle's modelled risk",
-        "parts": _parts(workspace, cut, chain, risks, seen),
+        "change": float(shares(risks, points)[-1]), "unit": "percent of the earlier cycle's modelled risk",
+        "parts": _parts(workspace, cut, chain, shares(risks, points), seen),
+        "causes": caused((risks[0], *points)),
         "exposures": seen.counts,
         "biggest": seen.biggest,
         "risk": {"old_as_published": risks[0], "old_by_todays_yardstick": risks[1], "new": risks[4], "unit": UNIT},
     }  # fmt: skip
 
 
-def shares(risks: tuple[float, float, float, float, float]) -> tuple[Decimal, ...]:
+def caused(points: Sequence[float]) -> list[dict[str, Any]]:
+    """Return the change by cause, in percent of the first point, to two digits: within each part they add up to it.
+
+    `points` are the risk before all causes and after each of them.
+    """
+    rounded = _percents(points, _base(points))
+    changes = [later - earlier for earlier, later in pairwise(rounded)]
+    return [
+        {"cause": cause, "part": part, "change": float(change)}
+        for (cause, part), change in zip(CAUSED, changes, strict=True)
+    ]
+
+
+def shares(
+    risks: tuple[float, float, float, float, float], points: Sequence[float] = ()
+) -> tuple[Decimal, Decimal, Decimal, Decimal, Decimal]:
     """Return (world, sight, fixes, yardstick, whole) in percent of the first risk, to two digits.
 
     The rounded points R1 to R4 are differenced, not the parts rounded, so that the four always add up.
-    Where there was (next to) no risk before, percent are of the largest of the five.
+    Where there was (next to) no risk before, percent are of the largest of the five and of the finer `points`.
     """
-    base = risks[0] if risks[0] > _NOTHING * max(risks) else max(risks)
-    points = [(Decimal(one) / Decimal(base) * 100).quantize(_HUNDREDTH) if base else Decimal(0) for one in risks]
-    yardstick, world, sight, fixes = (later - earlier for earlier, later in pairwise(points))
-    return world, sight, fixes, yardstick, points[4] - points[0]
+    rounded = _percents(risks, _base([*risks, *points]))
+    yardstick, world, sight, fixes = (later - earlier for earlier, later in pairwise(rounded))
+    return world, sight, fixes, yardstick, rounded[4] - rounded[0]
+
+
+def _base(points: Sequence[float]) -> float:
+    return points[0] if points[0] > _NOTHING * max(points) else max(points)
+
+
+def _percents(points: Sequence[float], base: float) -> list[Decimal]:
+    return [(Decimal(one) / Decimal(base) * 100).quantize(_HUNDREDTH) if base else Decimal(0) for one in points]
 
 
 def _parts(
-    workspace: Workspace, cut: Cut, chain: Chain | None, risks: Any, seen: changes.Changes
+    workspace: Workspace, cut: Cut, chain: Chain | None, parts: Sequence[Decimal], seen: changes.Changes
 ) -> list[dict[str, Any]]:
     if chain is None:
         return [{"cause": cause, "change": 0.0, "what": "nothing"} for cause in CAUSES]
@@ -77,7 +101,7 @@ def _parts(
         told = changes.told(lake, cut, chain, seen)
     return [
         {"cause": cause, "change": float(share), "what": what}
-        for cause, share, what in zip(CAUSES, shares(risks), told, strict=False)
+        for cause, share, what in zip(CAUSES, parts, told, strict=False)
     ]
 
 

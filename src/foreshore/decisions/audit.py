@@ -29,6 +29,7 @@ COVERED: dict[str, type[models.Model]] = {
     "reviews": AssetReview,
     "receipts": Receipt,
 }
+_LATER = ("assumes",)
 _LOCK = 7_368_143  # any constant: the name of the chain among PostgreSQL's advisory locks
 
 
@@ -69,7 +70,9 @@ def contents(rows: Iterable[models.Model]) -> dict[str, Any]:
 
 def _content(row: models.Model) -> dict[str, Any]:
     names = (field.attname for field in row._meta.concrete_fields)
-    return {name: getattr(row, name) for name in names if name not in ("id", "audit_id")}
+    said = {name: getattr(row, name) for name in names if name not in ("id", "audit_id")}
+    # Columns that came later count only where they say something: what was written before them stays as it was.
+    return {name: value for name, value in said.items() if value is not None or name not in _LATER}
 
 
 def record(

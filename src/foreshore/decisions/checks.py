@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import get_args
 
@@ -13,6 +14,10 @@ LEAST_REASON = 10
 WORDS: tuple[str, ...] = get_args(facts.Disposition)
 CLAIMED = "claimed_fixed"
 WITHDRAWN = "withdrawn"
+REVOKED = "revoked"
+ENDED = (WITHDRAWN, REVOKED)  # words after which none counts
+EXCEPTIONS = ("accepted", "mitigated")  # words that leave an exposure open, and may rest on assumptions
+SYSTEM = "foreshore"  # the author of what no person did
 
 
 def word(text: str) -> str:
@@ -68,6 +73,17 @@ def end(disposition: str, until: date | None, at: datetime, longest_days: int) -
             hint=f"{today + timedelta(days=longest_days)} or earlier",
         )
     return until
+
+
+def assumptions(disposition: str, assumed: Sequence[facts.Assumption]) -> list[dict[str, str]] | None:
+    """Return what an exception rests on as it is kept, None for nothing; other words rest on nothing."""
+    if assumed and disposition not in EXCEPTIONS:
+        raise UsageError(
+            f"“{disposition.replace('_', ' ')}” rests on no assumptions",
+            where="--assume",
+            hint="accepted or mitigated does; leave --assume out",
+        )
+    return [{"said": one.said, "query": one.query} for one in assumed] or None
 
 
 def verdict(text: str) -> str:

@@ -28,12 +28,14 @@ def decide(
     evidence: Mapping[int, Mapping[str, Any]],
     at: datetime | None,
     longest_days: int,
+    assumes: Sequence[facts.Assumption] = (),
 ) -> list[Entry]:
     """Take down one word on many exposures in one transaction; see `Decisions.decide`."""
     moment = _moment(at)
     word = disposition if disposition == checks.WITHDRAWN else checks.word(disposition)
     told, who = checks.reason(because), checks.author(author)
     last_day = checks.end(word, until, moment, longest_days)
+    assumed = checks.assumptions(word, assumes)
     chosen = list(dict.fromkeys(exposures))
     if not chosen:
         raise UsageError("no exposure was named", hint="an id as `foreshore exposures` prints it, or --like-this")
@@ -43,7 +45,7 @@ def decide(
             _refuse_if_nothing_to_withdraw(alias, before, chosen)
         said = {
             "disposition": word, "because": told, "author": who, "decided_at": moment, "until": last_day,
-            "like_this": like_this,
+            "like_this": like_this, "assumes": assumed,
         }  # fmt: skip
         rows = [
             Disposition(
@@ -54,12 +56,59 @@ def decide(
         return _taken_down(alias, rows, said)
 
 
+def revoke(alias: str, differences: Mapping[facts.Decision, tuple[int, str]]) -> list[Entry]:
+    """Take down that exceptions no longer hold; see `Decisions.revoke`."""
+    now = datetime.now(UTC)
+    with audit.writing(alias):
+        ids = [made_on for made_on, _ in differences.values()]
+        before = _latest(alias, ids)
+        standing = {row.exposure: row for row in _rows(alias, list(before.values()))}
+        rows = [
+            Disposition(
+                exposure=made_on, disposition=checks.REVOKED, because=why, author=checks.SYSTEM, decided_at=now,
+                supersedes_id=before[made_on], evidence={"assumed": _kept(decision.assumes)},
+            )
+            for decision, (made_on, why) in differences.items()
+            if made_on in standing and _same(standing[made_on], decision)
+        ]  # fmt: skip
+        said = {"disposition": checks.REVOKED, "author": checks.SYSTEM, "like_this": "",
+                "because": "; ".join(sorted({row.because for row in rows}))}  # fmt: skip
+        return _taken_down(alias, rows, said) if rows else []
+
+
+def _same(row: Disposition, decision: facts.Decision) -> bool:
+    """Tell whether the latest word on an exposure is still the decision that was looked at."""
+    return row.disposition == decision.disposition and audit.naive(row.decided_at) == decision.decided_at
+
+
+def _kept(assumes: Iterable[facts.Assumption]) -> list[dict[str, str]]:
+    return [{"said": one.said, "query": one.query} for one in assumes]
+
+
+def _rows(alias: str, numbers: list[int]) -> list[Disposition]:
+    return [
+        row
+        for start in range(0, len(numbers), _CHUNK)
+        for row in Disposition.objects.using(alias).filter(id__in=numbers[start : start + _CHUNK])
+    ]
+
+
+def revoked(alias: str, since: datetime | None) -> list[Entry]:
+    """The revocations that are still the latest word on their exposure; see `Decisions.revoked`."""
+    rows = Disposition.objects.using(alias).filter(disposition=checks.REVOKED).order_by("decided_at", "id")
+    if since is not None:
+        rows = rows.filter(decided_at__gt=audit.utc(since))
+    found = {row.exposure: row for row in rows}
+    latest = _latest(alias, list(found))
+    return [_entry(row) for row in found.values() if latest[row.exposure] == row.pk]
+
+
 def _taken_down(alias: str, rows: list[Disposition], said: Mapping[str, Any]) -> list[Entry]:
     """Save `rows` with their link in the audit chain, and return them as entries."""
     word = said["disposition"]
     link = audit.record(
         alias,
-        what="withdraw" if word == checks.WITHDRAWN else "decide",
+        what={checks.WITHDRAWN: "withdraw", checks.REVOKED: "revoke"}.get(word, "decide"),
         author=said["author"],
         at=datetime.now(UTC),
         detail={
@@ -98,12 +147,7 @@ def _latest(alias: str, exposures: list[int]) -> dict[int, int]:
 
 
 def _refuse_if_nothing_to_withdraw(alias: str, before: Mapping[int, int], chosen: Iterable[int]) -> None:
-    standing = {
-        row.exposure
-        for start in range(0, len(before), _CHUNK)
-        for row in Disposition.objects.using(alias).filter(id__in=list(before.values())[start : start + _CHUNK])
-        if row.disposition != checks.WITHDRAWN
-    }
+    standing = {row.exposure for row in _rows(alias, list(before.values())) if row.disposition not in checks.ENDED}
     missing = [exposure for exposure in chosen if exposure not in standing]
     if missing:
         from foreshore import keys
@@ -128,15 +172,19 @@ def effective(alias: str, as_of: datetime, resolve: Resolve) -> list[facts.Decis
         Disposition.objects.using(alias)
         .filter(decided_at__lte=moment)
         .order_by("decided_at", "id")
-        .values_list("exposure", "disposition", "because", "author", "decided_at", "until")
+        .values_list("exposure", "disposition", "because", "author", "decided_at", "until", "assumes")
     )
     latest = {canonical(row[0]): row[1:] for row in rows.iterator(chunk_size=10_000)}
     today = moment.date()
     return [
-        facts.Decision(exposure, word, because, author, audit.naive(decided_at), until)
-        for exposure, (word, because, author, decided_at, until) in sorted(latest.items())
-        if word != checks.WITHDRAWN and (until is None or until >= today)
+        facts.Decision(exposure, word, because, author, audit.naive(decided_at), until, _assumed(assumes))
+        for exposure, (word, because, author, decided_at, until, assumes) in sorted(latest.items())
+        if word not in checks.ENDED and (until is None or until >= today)
     ]
+
+
+def _assumed(kept: list[dict[str, str]] | None) -> tuple[facts.Assumption, ...]:
+    return tuple(facts.Assumption(one["said"], one["query"]) for one in kept or ())
 
 
 def _resolver(resolve: Resolve) -> Callable[[int], int]:
@@ -160,6 +208,7 @@ def _entry(row: Disposition) -> Entry:
         like_this=row.like_this,
         evidence=dict(row.evidence),
         supersedes=row.supersedes_id,
+        assumes=_assumed(row.assumes),
     )
 
 

@@ -22,13 +22,14 @@ class Disposition(WriteOnce):
     """A person's word on one exposure; the latest one counts."""
 
     exposure = models.BigIntegerField(db_index=True)
-    disposition = models.TextField()  # a word of facts.Disposition, "claimed_fixed" or "withdrawn"
+    disposition = models.TextField()  # a word of facts.Disposition, "claimed_fixed", "withdrawn" or "revoked"
     because = models.TextField()
     author = models.TextField()
     decided_at = models.DateTimeField(db_index=True)
     until = models.DateField(null=True)
     like_this = models.TextField(default="")  # the query by which it was chosen among its like
     evidence = models.JSONField(default=dict)  # what the exposure was when it was decided on
+    assumes = models.JSONField(null=True)  # what an exception rests on, a list of said and query; NULL: nothing
     supersedes = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
     audit = models.ForeignKey(Audit, on_delete=models.PROTECT, related_name="dispositions")
 

@@ -81,13 +81,15 @@ class Decisions:
         evidence: Mapping[int, Mapping[str, Any]] | None = None,
         at: datetime | None = None,
         longest_days: int = LONGEST_ACCEPTANCE_DAYS,
+        assumes: Sequence[facts.Assumption] = (),
     ) -> list[Entry]:
         """Take down one word on many exposures, all or none of them, and return the new entries.
 
         `disposition` is a word of `facts.Disposition` or `claimed_fixed`. `evidence` says, by exposure,
         what it was when it was decided on (asset, weakness, place). `until` is the last day on which
         the word counts; `accepted` needs one, at most `longest_days` ahead. `at` dates a word back (a
-        fix that was claimed earlier); never forward. Raises `UsageError`.
+        fix that was claimed earlier); never forward. `assumes` is what an exception (accepted, mitigated)
+        rests on. Raises `UsageError`.
         """
         return dispositions.decide(
             self._alias,
@@ -100,6 +102,7 @@ class Decisions:
             evidence=evidence or {},
             at=at,
             longest_days=longest_days,
+            assumes=assumes,
         )
 
     def withdraw(
@@ -118,6 +121,18 @@ class Decisions:
             at=at,
             longest_days=0,
         )
+
+    def revoke(self, differences: Mapping[facts.Decision, tuple[int, str]]) -> list[Entry]:
+        """Take down, in the system's name, that exceptions no longer hold, and return the new entries.
+
+        `differences` says for each decision the id that it was made on and what was assumed and is now so.
+        A decision that is not the latest word any more is left alone, so that asking twice is harmless.
+        """
+        return dispositions.revoke(self._alias, differences)
+
+    def revoked(self, since: datetime | None = None) -> list[Entry]:
+        """Return the revocations (after `since`) that nobody has answered by a newer word, oldest first."""
+        return dispositions.revoked(self._alias, since)
 
     def effective(self, as_of: datetime, resolve: dispositions.Resolve = None) -> list[facts.Decision]:
         """Return the words that count at `as_of`, one for each canonical exposure, by exposure.

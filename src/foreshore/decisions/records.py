@@ -23,6 +23,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     like_this: str
     evidence: dict[str, Any]
     supersedes: int | None
+    assumes: tuple[facts.Assumption, ...] = ()
 
 
 class ScopeInForce(msgspec.Struct, frozen=True, kw_only=True):

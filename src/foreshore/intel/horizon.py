@@ -41,23 +41,6 @@ class Change(NamedTuple):
     sentence: str
 
 
-def epss_change(ask: Ask, weakness: str, start: date | datetime, to: date | datetime) -> Change:
-    """Return the change of a weakness's score between those in force on two days.
-
-    Scores of two versions of the model, or of one that is not known, are never compared: `comparable` is
-    False then, and the sentence says why.
-    """
-    scores = _scores(ask, weakness)
-    first, last = _in_force(scores, _day(start)), _in_force(scores, _day(to))
-    if first is None or last is None:
-        when = _day(start) if first is None else _day(to)
-        return Change(False, "", None, None, None, None, f"no EPSS score is known as of {when:%Y-%m-%d}")
-    if first[2] != last[2] or not first[2]:
-        why = f"{first[2] or 'an unnamed model'} on {first[0]:%Y-%m-%d}, {last[2] or 'an unnamed model'} on {last[0]:%Y-%m-%d}"
-        return Change(False, "", *first[:2], *last[:2], f"not compared across versions of the model: {why}")
-    return Change(True, first[2], *first[:2], *last[:2], _told(first, last))
-
-
 def change_within_model(ask: Ask, weakness: str, as_of: date | datetime) -> Change | None:
     """Return the change from the first to the newest score of the newest version of the model; None: no two scores."""
     scores = [one for one in _scores(ask, weakness) if one[0] <= _day(as_of)]
@@ -75,10 +58,6 @@ Score = tuple[date, float, str]
 def _scores(ask: Ask, weakness: str) -> list[Score]:
     found = ask(_SCORES, asked=pa.table({"weakness": [weakness]}))
     return [(row["day"], row["score"], row["model"]) for row in found.to_pylist()]
-
-
-def _in_force(scores: list[Score], day: date) -> Score | None:
-    return next((one for one in reversed(scores) if one[0] <= day), None)
 
 
 def _day(moment: date | datetime) -> date:

@@ -1,4 +1,4 @@
-"""Answers to “why?”: one exposure with its three questions, facts and likeliest way; and the known ways.
+"""Answers to “why?”: one exposure with its three questions, facts and likeliest way.
 
 All of it is of the cycle that is served: the serving file says what was computed, the cycle's own
 version of the facts says who saw what.
@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from foreshore import keys
-from foreshore.errors import UsageError
 from foreshore.prioritization import evidence
 from foreshore.prioritization.evidence import age
 from foreshore.query import lists
@@ -27,12 +25,6 @@ QUESTIONS = (
     "Can an attacker get to it?", "Is there a working exploit?", "Does it lead to something critical?",
 )  # fmt: skip
 _STEPS = "select * from steps where exposure = {key} order by service, number"
-_WAYS = """
-    select s.*, a.name as asset_name, coalesce(e.best_path, v.path) as chance
-    from steps s left join assets a on a.asset = s.asset left join exposures e on e.exposure = s.exposure
-    left join services v on v.service = s.service and s.exposure = 0
-    order by s.exposure, s.service, s.number
-"""
 _EXPLOITS = {
     "none_known": "no", "poc": "yes", "weaponized": "yes", "attacks": "yes", "ransomware": "yes", "built_in": "yes",
     "unknown": "unknown",
@@ -133,62 +125,4 @@ def step_json(step: Row, now: datetime) -> dict[str, Any]:
         "probability": step["probability"], "zone": step["zone"],
         "asset": keys.show("AST", step["asset"]) if step["asset"] else None,
         "exposure": keys.show("EXP", step["cause"]) if step["cause"] else None,
-    }  # fmt: skip
-
-
-def paths(
-    workspace: Workspace, *, to: str = "", start: str = "", through: str = "", avoid: str = "", top: int = 5
-) -> list[dict[str, Any]]:
-    """Return the likeliest distinct ways that the served cycle kept: to a service, from a place.
-
-    `through` and `avoid` are parts of the name of an asset, zone or weakness. Raises UsageError for a
-    service or a place that the cycle does not have, NothingToRead before the first cycle.
-    """
-    rows = lists.rows(workspace, _WAYS)
-    services = [one["service"] for one in lists.rows(workspace, "select service from services order by service")]
-    wanted = _known(to, services, "service")
-    begins = sorted({row["zone"] or "people" for row in rows if row["number"] == 1})
-    begin = _known(start, begins, "place where attackers start")
-    now = datetime.now(UTC).replace(tzinfo=None)
-    found: dict[tuple[str, ...], dict[str, Any]] = {}
-    for (exposure, service), group in groupby(rows, key=lambda row: (row["exposure"], row["service"])):
-        steps = list(group)
-        if not service or not _fits(steps, service, wanted, begin, through, avoid):
-            continue
-        way = (service, *(str(step["step"]) for step in steps))
-        one = found.setdefault(way, _way(service, steps, now))
-        if exposure:
-            one["exposures"].append(keys.show("EXP", exposure))
-    ranked = sorted(found.values(), key=lambda one: (-one["probability"], one["service"], len(one["path"])))
-    return ranked[:top]
-
-
-def _known(text: str, names: Sequence[str], noun: str) -> str:
-    """Return the one of `names` that `text` means, '' for no text."""
-    if not text:
-        return ""
-    exact = [name for name in names if name.casefold() == text.casefold()]
-    near = exact or [name for name in names if text.casefold() in name.casefold()]
-    if len(near) != 1:
-        what = f"several match “{text}”: {', '.join(near)}" if near else f"there is no {noun} “{text}”"
-        raise UsageError(what, hint=", ".join(names) or "foreshore cycle")
-    return near[0]
-
-
-def _fits(steps: Sequence[Row], service: str, to: str, begin: str, through: str, avoid: str) -> bool:
-    if to and service != to:
-        return False
-    if begin and (steps[0]["zone"] or "people") != begin:
-        return False
-    words = [f"{step['asset_name'] or ''} {step['zone'] or ''} {step['fact'] or ''}".casefold() for step in steps[1:]]
-    if through and not any(through.casefold() in word for word in words):
-        return False
-    return not (avoid and any(avoid.casefold() in word for word in words))
-
-
-def _way(service: str, steps: Sequence[Row], now: datetime) -> dict[str, Any]:
-    return {
-        "service": service, "from": steps[0]["zone"] or "people", "probability": float(steps[0]["chance"] or 0.0),
-        "assumed": sum(1 for step in steps if step["assumed"]), "exposures": [],
-        "path": [step_json(step, now) for step in steps],
     }  # fmt: skip

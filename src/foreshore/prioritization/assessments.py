@@ -275,10 +275,10 @@ def _signal_columns(modelled: Modelled) -> dict[str, Any]:
 
     exposures, signals = modelled.context.exposures, modelled.signals
     place = pc.index_in(exposures.column("weakness"), value_set=signals.column("weakness").combine_chunks())
-    taken = signals.select(["cvss", "epss", "kev"]).take(place)
+    taken = signals.select(["cvss", "epss", "epss_model", "kev"]).take(place)
     return {
         "cvss": pc.coalesce(taken.column("cvss"), exposures.column("cvss")),
-        "epss": taken.column("epss"), "kev": taken.column("kev"),
+        "epss": taken.column("epss"), "epss_model": taken.column("epss_model"), "kev": taken.column("kev"),
     }  # fmt: skip
 
 

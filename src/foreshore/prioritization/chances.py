@@ -92,13 +92,15 @@ def chances_of(context: Context, judged: pa.Table) -> Chances:
     usable = judged.column("usable").to_numpy()
     names = context.exposures.column("weakness").combine_chunks()
     params = judged.column("usable_param").combine_chunks()
+    success_params = judged.column("success_param").combine_chunks().dictionary_encode()
     codes = [np.asarray(column.dictionary_encode().indices, np.int64) for column in (names, params)]
     weakness, first = numbered(np.stack([*codes, usable.view(np.int64)]))
     place = pa.array(first)
     success = judged.column("success").to_numpy() * judged.column("truth").to_numpy()
     return Chances(
         way=_places(judged, "way_in", WAYS), gives=_places(judged, "gives", GIVES),
-        success=success, success_param=tuple(judged.column("success_param").to_pylist()),
+        success=success, success_param=np.asarray(success_params.indices, np.int64),
+        success_names=tuple(success_params.dictionary.to_pylist()),
         weakness=weakness, weakness_names=tuple(names.take(place).to_pylist()),
         usable=usable[first], usable_param=tuple(params.take(place).to_pylist()),
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,8 @@ from foreshore.prioritization.states import Ints, States
 from foreshore.prioritization.steps import Builder, Floats, Shared, Steps, key_of
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from foreshore import facts
     from foreshore.policy import Policy
     from foreshore.prioritization.context import Context
@@ -30,13 +32,14 @@ class Chances:
 
     `way` and `gives` index WAYS and GIVES; `success` is the chance in position with a working exploit;
     `weakness` is the row of `usable`, the chance that an attacker of the year has one. Parameters
-    are names of policy numbers.
+    are names of policy numbers; `success_param` indexes `success_names`.
     """
 
     way: Ints
     gives: Ints
     success: Floats
-    success_param: tuple[str, ...]
+    success_param: Ints
+    success_names: tuple[str, ...]
     weakness: Ints
     weakness_names: tuple[str, ...]
     usable: Floats
@@ -79,6 +82,7 @@ class _Parts:
     ruled: ruled.Ruled
     ruled_endpoint: Ints  # those that rules ask for, in their order
     tie_key: Ints
+    desks: Ints  # rows of assets that people sit at
 
 
 def graph_of(context: Context, chances: Chances, scope: facts.Scope, policy: Policy) -> Compiled:
@@ -101,19 +105,34 @@ def graph_of(context: Context, chances: Chances, scope: facts.Scope, policy: Pol
         np.array([keys.of("place", place.site, place.name) for place in net.places], np.int64),
         row, port, endpoint[: len(row)],
         (login_asset, login_port, endpoint[len(row) : len(row) + len(login_asset)]),
-        rules, endpoint[len(row) + len(login_asset) :], _tie_keys(context),
+        rules, endpoint[len(row) + len(login_asset) :], ruled.tie_keys(context.ties),
+        workstations(context, policy),
     )  # fmt: skip
     for family in (_reach, _exploits, _foothold, _phishing, _credentials, _ruled, _harm):
         family(parts)
-    steps = parts.builder.build(_shared(parts))
+    steps = resisted(parts.builder.build(_shared(parts)), context, asset_ids, policy)
     rows, where = _positions(parts)
     return Compiled(states, steps, answers, rows, where, rules)
 
 
-def _tie_keys(context: Context) -> Ints:
-    ties = context.ties
-    kinds, notes = (ties.column(name).to_pylist() for name in ("kind", "note"))
-    return ruled.tie_keys(_ids(ties, "source"), _ids(ties, "target"), kinds, notes)
+def resisted(steps: Steps, context: Context, asset_key: Ints, policy: Policy) -> Steps:
+    """Return the steps with what controls leave of their chances: each kind that is on counts once for an asset."""
+    table = context.controls
+    import pyarrow.compute as pc
+
+    kinds = pc.utf8_lower(table.column("kind").combine_chunks())
+    on = np.asarray(pc.equal(table.column("state"), "on"), np.bool_)
+    asset, port = (steps.columns[name] for name in ("asset", "port"))
+    p = steps.p.copy()
+    for kind in policy.names("movement.control"):
+        holders = np.isin(asset_key, _ids(table, "asset")[on & np.asarray(pc.equal(kinds, kind), np.bool_)])
+        rules = [number for number, name in enumerate(steps.rules) if name in policy.values(f"movement.stops.{kind}")]
+        guarded = np.isin(steps.columns["rule"], rules) & (asset >= 0)
+        guarded[guarded] = holders[asset[guarded]]
+        if kind == "waf":
+            guarded &= np.isin(port, policy.values("movement.stops.web_ports"))
+        p[guarded] *= policy.number(f"movement.control.{kind}").value
+    return replace(steps, p=p)
 
 
 def _ids(table: object, column: str) -> Ints:
@@ -195,7 +214,7 @@ def _exploits(parts: _Parts) -> None:
 def _desks(parts: _Parts) -> NDArray[np.bool_]:
     """Which assets people sit at: only there is something opened that an attacker sent."""
     desk = np.zeros(parts.builder.states.assets, np.bool_)
-    desk[workstations(parts.context, parts.policy)] = True
+    desk[parts.desks] = True
     return desk
 
 
@@ -205,15 +224,14 @@ def _exploit(parts: _Parts, rule: str, rows: Ints, src: Ints, chance: Floats | f
     asset = parts.exposure_asset[rows]
     admin = (chances.gives[rows] == GIVES.index("admin")) | (rule == "local")
     useful = chances.gives[rows] != GIVES.index("none")
-    number_of = {name: parts.builder.param(name) for name in dict.fromkeys(chances.success_param)}
-    params = [number_of[name] for name in chances.success_param]
+    params = np.array([parts.builder.param(name) for name in chances.success_names], np.int64)
     port = np.broadcast_to(np.asarray(port, np.int64), rows.shape)
     parts.builder.add(
         rule, src, np.where(admin, states.admin(asset), states.user(asset)),
         p=np.where(useful, chances.success[rows] * chance, 0.0),
         key=_luck(parts, rule, rows),
         shared=chances.weakness[rows], cause=rows, asset=asset, port=port,
-        param=np.array(params, np.int64)[rows] if len(params) else -1,
+        param=params[chances.success_param[rows]] if len(params) else -1,
     )  # fmt: skip
 
 
@@ -244,15 +262,17 @@ def _foothold(parts: _Parts) -> None:
 
 
 def _is_machine(context: Context) -> NDArray[np.bool_]:
-    kinds = context.assets.column("kind").to_pylist()
-    return np.array([kind in ("host", "device", "ot_device") for kind in kinds], np.bool_)
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    machines = pa.array(["host", "device", "ot_device"])
+    return np.asarray(pc.is_in(context.assets.column("kind"), value_set=machines), np.bool_)
 
 
 def _phishing(parts: _Parts) -> None:
     """Something opened gives a position among the users' machines, by no weakness that a scanner names."""
     states, builder = parts.builder.states, parts.builder
-    desks = workstations(parts.context, parts.policy)
-    places = np.unique(parts.reach.place_of[desks])
+    places = np.unique(parts.reach.place_of[parts.desks])
     name = "movement.phishing.foothold"
     builder.add("phish", np.full(len(places), states.opened), states.place(places), p=builder.chance(name),
                 param=builder.param(name), place=places, key=key_of("phish", parts.place_key[places]))  # fmt: skip
@@ -260,17 +280,23 @@ def _phishing(parts: _Parts) -> None:
 
 def workstations(context: Context, policy: Policy) -> Ints:
     """Return the rows of assets that people sit at, by the patterns of policy/roles.csv."""
+    import pyarrow.compute as pc
+
     rows = [row for row in policy.table("roles") if row["role"] == "workstation"]
     by_os = [re.compile(row["pattern"]) for row in rows if row["column"] == "os"]
     by_tag = [re.compile(row["pattern"]) for row in rows if row["column"] == "tags"]
-    systems = context.assets.column("os").to_pylist()
-    verdict = {text: any(one.search(text) for one in by_os) for text in set(systems)}
-    tags = context.assets.column("tags").to_pylist()
-    found = [
-        row for row, (text, marks) in enumerate(zip(systems, tags, strict=True))
-        if verdict[text] or any(one.search(mark) for one in by_tag for mark in marks)
-    ]  # fmt: skip
-    return np.array(found, np.int64)
+    tags = context.assets.column("tags").combine_chunks()
+    found = _matching(context.assets.column("os").combine_chunks(), by_os)
+    marked = np.asarray(pc.list_parent_indices(tags), np.int64)
+    found[marked[_matching(tags.flatten(), by_tag)]] = True
+    return np.flatnonzero(found)
+
+
+def _matching(texts: pa.Array, patterns: list[re.Pattern[str]]) -> NDArray[np.bool_]:
+    """Which texts does some pattern find? Each different text is looked at once."""
+    coded = texts.dictionary_encode(null_encoding="encode")
+    hits = [bool(text) and any(one.search(text) for one in patterns) for text in coded.dictionary.to_pylist()]
+    return np.array(hits, np.bool_)[coded.indices.to_numpy()] if hits else np.zeros(len(texts), np.bool_)
 
 
 def _credentials(parts: _Parts) -> None:

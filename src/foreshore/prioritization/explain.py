@@ -110,8 +110,9 @@ class Narrator:
         sentence = f"From {where} the attacker reaches {to} in {target}."
         assumed = answers.answer[why] == 2
         return _row(
-            rule, sentence, zone=target, fact=answers.why[why], source=answers.told_by[why], assumed=bool(assumed)
-        )
+            rule, sentence, zone=target, fact=answers.why[why], source=answers.told_by[why], assumed=bool(assumed),
+            observed_at=answers.observed_at[why],
+        )  # fmt: skip
 
     def _general(self, step: int, rule: str) -> dict[str, Any]:
         columns = self.compiled.steps.columns

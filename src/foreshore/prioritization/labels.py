@@ -151,11 +151,6 @@ def bod_26_04(policy: Policy) -> Table:
     return table_of(policy, "bod_26_04")
 
 
-def coordinator(policy: Policy) -> Table:
-    """CISA's own SSVC: exploitation, automatable, technical impact, mission and well-being."""
-    return table_of(policy, "cisa_coordinator")
-
-
 def human_impact(policy: Policy, tier: int, safety: str = "none", mission: str = "none") -> str:
     """Return SSVC's human impact of losing a service.
 

@@ -73,7 +73,7 @@ class Lowering:
             exposures = np.array([-1 - one for one in gone if one < 0], np.int64)
             groups = self.graph.numbers("group", [one for one in gone if one >= 0])
             removed = np.concatenate([exposures, groups])
-            self._left[gone] = float(self._replay.without(removed) @ self.risk.model.weights)  # type: ignore[arg-type]
+            self._left[gone] = float(self._replay.without(removed) @ self.risk.model.weights)
         return self._left[gone]
 
     def candidates(self, row: int) -> dict[int, int]:
@@ -126,7 +126,6 @@ class Lowering:
     def _way(self, step: int) -> str:
         told = self.narrator._step(step)
         sentence = str(told["step"]).rstrip(".").replace("the attacker reaches ", "")
-        start, _, end = sentence.removeprefix("From ").partition(" ")
         place = self.found.compiled.reach.places[int(self.found.compiled.steps.columns["place"][step])].name
         where = "the internet" if place == INTERNET else place
         end = sentence.removeprefix(f"From {where} ")

@@ -6,6 +6,7 @@ so that a rulebook of hundreds of rules costs little where few of them have anyt
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -67,7 +68,7 @@ def match(context: Context, rulebook: Rulebook) -> list[Matched]:
     """Return the rules of `rulebook` that apply somewhere, in its order, and where."""
     connection = scratch.connect()
     try:
-        _load(connection, context)
+        _load(connection, context, rulebook)
         idle = {name: rulebook.claimed(name) for name in RELATIONS}
         asked = (_ask(connection, rule, idle) for rule in rulebook.rules if _may_apply(connection, rule))
         return [one for one in asked if len(one)]
@@ -75,13 +76,13 @@ def match(context: Context, rulebook: Rulebook) -> list[Matched]:
         connection.close()
 
 
-def _load(connection: duckdb.DuckDBPyConnection, context: Context) -> None:
+def _load(connection: duckdb.DuckDBPyConnection, context: Context, rulebook: Rulebook) -> None:
     ties, exposures = context.ties, context.exposures
     connection.register("given_assets", context.assets.select(["asset", "kind", "name", "names", "site", "tags"]))
     connection.register("given_ties", _numbered(ties.select(["kind", "source", "target", "note"])))
     connection.register("given_attributes", context.attributes)
     connection.register("given_controls", context.controls)
-    connection.register("given_exposures", _numbered(exposures.select(["asset", "rule", "weakness"])))
+    connection.register("given_exposures", _asked(_numbered(exposures.select(["asset", "rule", "weakness"])), rulebook))
     connection.execute(_TABLES)
     connection.execute("create table known as select distinct kind, note from tie")
     connection.execute("create table said as select distinct name from attribute")
@@ -91,6 +92,27 @@ def _numbered(table: pa.Table) -> pa.Table:
     import pyarrow as pa
 
     return table.append_column("number", pa.array(np.arange(table.num_rows, dtype=np.int64)))
+
+
+def _asked(exposures: pa.Table, rulebook: Rulebook) -> pa.Table:
+    """Return the exposures that some rule may ask for: of millions those that few names of checks pick."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    asked = [term.arguments[1] for rule in rulebook.rules for term in rule.where if term.name == "exposure"]
+    if not all(isinstance(one, Text) for one in asked):
+        return exposures
+    alternatives = {text for one in asked if isinstance(one, Text) for text in one.alternatives}
+    plain = pa.array(sorted(one for one in alternatives if "*" not in one), pa.string())
+    wild = "|".join(".*".join(map(re.escape, one.split("*"))) for one in sorted(alternatives) if "*" in one)
+    wanted = pa.array(np.zeros(exposures.num_rows, np.bool_))
+    for name in ("rule", "weakness"):
+        coded = exposures.column(name).combine_chunks().dictionary_encode()
+        words = pc.utf8_lower(coded.dictionary)
+        hits = pc.is_in(words, value_set=plain)
+        hits = pc.or_(hits, pc.match_substring_regex(words, f"^(?s:{wild})$")) if wild else hits
+        wanted = pc.or_(wanted, pc.fill_null(hits.take(coded.indices), False))
+    return exposures.filter(wanted)
 
 
 def _may_apply(connection: duckdb.DuckDBPyConnection, rule: Rule) -> bool:

@@ -105,7 +105,7 @@ class _Bounds:
     def chances(self, good: Ints) -> NDArray[np.float64]:
         """Return each service's chance a year when the facts `good` are good and every other one bad."""
         removed = self.graph.numbers("fact", good.astype(np.int32))
-        return np.asarray(self._replay.outcome(removed).probability, np.float64)  # type: ignore[arg-type]
+        return np.asarray(self._replay.outcome(removed).probability, np.float64)
 
 
 def groups_of(found: Modelled) -> Iterator[Group]:
@@ -127,7 +127,10 @@ def groups_of(found: Modelled) -> Iterator[Group]:
     for prior in np.unique(pairs[0]).tolist():
         here, there = (int(column[pairs[0] == prior][0]) for column in (source, target))
         where = "the internet" if places[here].name == INTERNET else places[here].name
-        yield Group(f"a test whether {where} reaches {places[there].name}", "test", np.array([prior + first], np.int64))
+        what = (
+            f"what is in {where} reaches its neighbours" if here == there else f"{where} reaches {places[there].name}"
+        )
+        yield Group(f"a test whether {what}", "test", np.array([prior + first], np.int64))
     yield from _conditions(found, first + len(answers.priors))
 
 

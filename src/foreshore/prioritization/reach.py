@@ -8,50 +8,32 @@ scope's rules, and last the prior of the kind of places, as one shared draw for 
 
 from __future__ import annotations
 
-import ipaddress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from foreshore import facts
-from foreshore.prioritization.places import INTERNET, Place, places_of
+from foreshore.prioritization.networks import Bools, Network
+from foreshore.prioritization.networks import network as network
+from foreshore.prioritization.networks import numbered as numbered
+from foreshore.prioritization.networks import ranges as ranges
+from foreshore.prioritization.places import INTERNET, Place
+from foreshore.prioritization.sightlines import PORTS, Seen
+from foreshore.prioritization.sightlines import signature as signature
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from datetime import datetime
 
     from foreshore.policy import Policy
-    from foreshore.prioritization.context import Context
 
 YES, UNKNOWN = 1, 2
-# Protocols as rules write them, by name and number. What is none of these (ICMP, ESP …) reaches no port.
-_ANY = ("", "any", "all", "ip", "*", "-1")
-_TCP, _UDP = ("tcp", "6", "tcp+udp"), ("udp", "17", "tcp+udp")
 Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One rule of a firewall file, a cloud or the scope, matched against places and groups."""
-
-    order: int
-    sources: frozenset[int]
-    groups: frozenset[int]
-    ports: tuple[tuple[int, int], ...]  # inclusive ranges; empty: all
-    allowed: bool
-    told_by: str
-    note: str
-    protocol: str = ""
-
-    def covers(self, port: int, udp: frozenset[int] = frozenset()) -> bool:
-        """Does the rule speak of `port`? An unknown port (0) only where it speaks of all.
-
-        `udp` are the ports that are known as UDP alone; every other port is one of TCP.
-        """
-        if self.protocol not in _ANY and self.protocol not in (_UDP if port in udp else _TCP):
-            return False
-        return not self.ports or any(low <= port <= high for low, high in self.ports)
+_CELLS = 4_000_000  # places by endpoints that are answered at a time
+_SEEN, _SENSOR, _RULE, _DEFAULT, _PRIOR = range(1, 6)  # what an answer rests on, the strongest first
+_CLOSED = 9  # an answer that is no: nothing is told of it
 
 
 @dataclass(frozen=True)
@@ -59,7 +41,7 @@ class Reach:
     """Answers as arrays: from place, to endpoint (a group, port and evidence), and the reason.
 
     `answer` is YES or UNKNOWN (a "no" has no row). `prior` indexes `priors` or is -1; `why` is a
-    sentence; `told_by` names the source, empty for an assumption.
+    sentence; `told_by` names the source, empty for an assumption; `observed_at` is when the source saw it.
     """
 
     places: tuple[Place, ...]
@@ -71,89 +53,55 @@ class Reach:
     answer: Ints
     prior: Ints
     priors: tuple[tuple[str, str], ...]  # (key of the shared draw, name of the policy number)
-    why: tuple[str, ...]
-    told_by: tuple[str, ...]
-
-
-@dataclass
-class _Rows:
-    source: list[int] = field(default_factory=list)
-    target: list[int] = field(default_factory=list)
-    answer: list[int] = field(default_factory=list)
-    prior: list[int] = field(default_factory=list)
-    why: list[str] = field(default_factory=list)
-    told_by: list[str] = field(default_factory=list)
-    priors: dict[tuple[str, str], int] = field(default_factory=dict)
-
-    def add(self, ends: tuple[int, int], answer: int, why: str, told_by: str, prior: int = -1) -> None:
-        self.source.append(ends[0])
-        self.target.append(ends[1])
-        self.answer.append(answer)
-        self.prior.append(prior)
-        self.why.append(why)
-        self.told_by.append(told_by)
+    why: Sequence[str]
+    told_by: Sequence[str]
+    observed_at: Sequence[datetime | None]
 
 
 @dataclass(frozen=True)
-class Network:
-    """Places, groups of assets, and the rules between them."""
+class _Column(Sequence[Any]):
+    """A column of millions of rows, each of which is written only when somebody asks for it."""
 
-    places: tuple[Place, ...]
-    place_of: Ints
-    group_of: Ints
-    group_place: Ints
-    group_claim: tuple[str, ...]
-    rules: tuple[Rule, ...]
-    ruled_sites: frozenset[str]
-    evidence: dict[tuple[int, int], tuple[tuple[int, bool, str], ...]]  # asset, port -> place, open?, source
-    udp: frozenset[int]  # ports that are only known as UDP
+    rows: int
+    write: Callable[[int], Any]
 
+    def __len__(self) -> int:
+        return self.rows
 
-def network(context: Context, scope: facts.Scope) -> Network:
-    """Group the assets of `context` by place, matching rules and sensors' statements."""
-    places, place_of = places_of(context, scope)
-    raw = list(_raw_rules(context, scope))
-    members = _members(context)
-    targets = _targets(context, raw, places, place_of, members)
-    claims = context.assets.column("internet").to_pylist()
-    words = np.array([str(claim) for claim in claims], dtype=object)
-    _, said = np.unique(words.astype(str), return_inverse=True)
-    alike = np.concatenate([np.stack([place_of, said.astype(np.int64)]), _codes(targets)])
-    group_of, first = numbered(alike)
-    aimed = [np.unique(group_of[row]) for row in targets]
-    rules = tuple(
-        Rule(
-            one.order, _sources(one, places, place_of, members), frozenset(map(int, groups)),
-            one.ports, one.allowed, one.told_by, one.note, one.protocol,
-        )
-        for one, groups in zip(raw, aimed, strict=True)
-    )  # fmt: skip
-    ruled = frozenset(one.site for one in raw if one.closes)
-    return Network(
-        places=places, place_of=place_of, group_of=group_of,
-        group_place=place_of[first], group_claim=tuple(words[first].tolist()),
-        rules=rules, ruled_sites=ruled, evidence=_evidence(context, places), udp=context.udp,
-    )  # fmt: skip
+    def __getitem__(self, row: Any) -> Any:
+        if isinstance(row, slice):
+            return [self.write(one) for one in range(*row.indices(self.rows))]
+        number = row + self.rows if row < 0 else row
+        if not 0 <= number < self.rows:
+            raise IndexError(row)
+        return self.write(int(number))
 
 
-def numbered(columns: NDArray[np.int64]) -> tuple[Ints, Ints]:
-    """Number the distinct columns of a matrix as they first appear; return numbers, and where each first is."""
-    code = np.zeros(columns.shape[1], np.int64)
-    for row in columns:
-        values, place = np.unique(row, return_inverse=True)
-        _, code = np.unique(code * len(values) + place, return_inverse=True)
-    _, first = np.unique(code, return_index=True)
-    rank = np.empty(len(first), np.int64)
-    rank[np.argsort(first)] = np.arange(len(first))
-    return rank[code], np.sort(first).astype(np.int64)
+@dataclass(frozen=True)
+class _Endpoints:
+    """What is asked about: by endpoint its group, port and place, and the sightings of those that have any."""
+
+    group: Ints
+    port: Ints
+    place: Ints
+    seen: dict[int, tuple[Seen, ...]]
 
 
-def _codes(targets: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Pack each asset's row of answers, one for each rule, into whole numbers: words by assets."""
-    packed = np.packbits(targets, axis=0)
-    padded = np.zeros((-(-len(packed) // 8) * 8, targets.shape[1]), np.uint8)
-    padded[: len(packed)] = packed
-    return np.ascontiguousarray(padded.T).view(np.int64).T
+@dataclass(frozen=True)
+class _Cells:
+    """Endpoints from `first` on by places: what each answer rests on (0: nothing yet), and the row of its source."""
+
+    first: int
+    basis: NDArray[np.int8]
+    told: NDArray[np.int32]
+
+
+class _Sources(dict[tuple[str, "datetime | None"], int]):
+    """Who said something and when, numbered as they first appear."""
+
+    def number(self, source: str, observed_at: datetime | None = None) -> int:
+        """Return the number of a source and its moment."""
+        return self.setdefault((source, observed_at), len(self))
 
 
 def answer(net: Network, wanted: set[tuple[int, int]], scope: facts.Scope, policy: Policy) -> Reach:
@@ -162,105 +110,151 @@ def answer(net: Network, wanted: set[tuple[int, int]], scope: facts.Scope, polic
     return answered(net, pairs[:, 0], pairs[:, 1], scope, policy)[0]
 
 
-_PORTS = 1 << 20  # more than there are ports
-
-
 def answered(net: Network, assets: Ints, ports: Ints, scope: facts.Scope, policy: Policy) -> tuple[Reach, Ints]:
     """Answer for pairs of asset index and port, from every place; also return each pair's endpoint."""
-    pairs, inverse = np.unique(assets * _PORTS + ports, return_inverse=True)
-    asset, port = pairs // _PORTS, pairs % _PORTS
-    signatures: dict[str, int] = {"": 0}
-    code = np.zeros(len(pairs), np.int64)
-    known: dict[int, tuple[tuple[int, bool, str], ...]] = {}
-    if net.evidence:
-        shown = np.array([one * _PORTS + number for one, number in net.evidence], np.int64)
-        for place in np.flatnonzero(np.isin(pairs, shown)).tolist():
-            known[place] = net.evidence[int(asset[place]), int(port[place])]
-            code[place] = signatures.setdefault(signature(known[place]), len(signatures))
+    pairs, inverse = np.unique(assets * PORTS + ports, return_inverse=True)
+    asset, port = pairs // PORTS, pairs % PORTS
+    numbers, texts = net.evidence.signatures()
+    code, sighting = np.zeros(len(pairs), np.int64), np.full(len(pairs), -1, np.int64)
+    if len(numbers):
+        place = np.minimum(np.searchsorted(net.evidence.code, pairs), len(numbers) - 1)
+        known = net.evidence.code[place] == pairs
+        code[known], sighting[known] = numbers[place[known]] + 1, place[known]
     endpoint, first = numbered(np.stack([net.group_of[asset], port, code]))
-    texts = list(signatures)
-    endpoints = {
-        (int(net.group_of[asset[one]]), int(port[one]), texts[code[one]]): number
-        for number, one in enumerate(first.tolist())
-    }
-    seen = {int(endpoint[place]): evidence for place, evidence in known.items()}
-    found = _answers(net, endpoints, seen, scope)
+    shown = np.flatnonzero(sighting >= 0)
+    of_endpoint = dict(zip(endpoint[shown].tolist(), sighting[shown].tolist(), strict=True))
+    group = net.group_of[asset[first]]
+    asked = _Endpoints(
+        group, port[first], net.group_place[group], {key: net.evidence.of(one) for key, one in of_endpoint.items()}
+    )
+    words = ["", *texts]
+    names = zip(group.tolist(), port[first].tolist(), (words[one] for one in code[first].tolist()), strict=True)
+    found = _answers(net, asked, {name: number for number, name in enumerate(names)}, scope)
     return found, endpoint[inverse.reshape(-1)]
 
 
-def _answers(
-    net: Network,
-    endpoints: dict[tuple[int, int, str], int],
-    seen: dict[int, tuple[tuple[int, bool, str], ...]],
-    scope: facts.Scope,
-) -> Reach:
-    """Answer from every place to every endpoint; `seen` is the evidence of those that have any."""
-    rows = _Rows()
-    for (group, port, _), endpoint in endpoints.items():
-        for place in range(len(net.places)):
-            _one(net, scope, rows, (place, group, port, endpoint), seen.get(endpoint, ()))
-    arrays = [np.array(one, np.int64) for one in (rows.source, rows.target, rows.answer, rows.prior)]
+def _answers(net: Network, asked: _Endpoints, endpoints: dict[tuple[int, int, str], int], scope: facts.Scope) -> Reach:
+    """Answer from every place to every endpoint: rows by endpoint, then by place."""
+    sources, wide = _Sources(), max(1, _CELLS // max(1, len(net.places)))
+    covered = _covered(net, asked)
+    parts = [np.zeros((4, 0), np.int64)]
+    for first in range(0, len(asked.group), wide):
+        cells = _cells(net, asked, covered, scope, sources, (first, min(first + wide, len(asked.group))))
+        row, place = np.nonzero((cells.basis > 0) & (cells.basis != _CLOSED))
+        parts.append(np.stack([place, row + first, cells.basis[row, place], cells.told[row, place]]).astype(np.int64))
+    source, target, basis, told = np.concatenate(parts, axis=1)
+    open_pairs = np.flatnonzero(basis == _PRIOR)
+    prior = np.full(len(source), -1, np.int64)
+    prior[open_pairs], priors = _priors(net.places, source[open_pairs], asked.place[target[open_pairs]])
+    words = list(sources)
     return Reach(
         places=net.places, place_of=net.place_of, group_of=net.group_of, endpoint_of=endpoints,
-        source=arrays[0], target=arrays[1], answer=arrays[2], prior=arrays[3],
-        priors=tuple(rows.priors), why=tuple(rows.why), told_by=tuple(rows.told_by),
+        source=source, target=target, answer=np.where(basis == _PRIOR, UNKNOWN, YES), prior=prior, priors=priors,
+        why=_Column(len(source), lambda row: _why(net.places, asked, source[row], target[row], basis[row])),
+        told_by=_Column(len(source), lambda row: words[told[row]][0]),
+        observed_at=_Column(len(source), lambda row: words[told[row]][1]),
     )  # fmt: skip
 
 
-def signature(evidence: tuple[tuple[int, bool, str], ...]) -> str:
-    """Write evidence as text, so that assets with the same evidence share an endpoint."""
-    return ";".join(f"{place}{'+' if is_open else '-'}" for place, is_open, _ in evidence)
-
-
-def _one(
-    net: Network,
-    scope: facts.Scope,
-    rows: _Rows,
-    what: tuple[int, int, int, int],
-    evidence: tuple[tuple[int, bool, str], ...],
-) -> None:
-    """Add the answer from one place to one endpoint, by the strongest evidence there is."""
-    place, group, port, endpoint = what
-    here, there = net.places[place], net.places[int(net.group_place[group])]
-    for where, is_open, source in evidence:
-        if where == place:
-            if is_open:
-                rows.add((place, endpoint), YES, f"seen open from {here.name}", source)
-            return
-    if here.name == INTERNET and net.group_claim[group] != "unknown":
-        if net.group_claim[group] == "yes":
-            rows.add((place, endpoint), YES, "a sensor states that it faces the internet", "sensor")
-        return
-    verdict = None if here == there else _ruled(net, here, there, (place, group, port))
-    if verdict is not None:
-        if verdict[0]:
-            rows.add((place, endpoint), YES, verdict[1], verdict[2])
-        return
-    if scope.reach_default == "closed" and here != there:
-        return
-    if scope.reach_default == "open" or (here == there and scope.reach_default == "closed"):
-        rows.add((place, endpoint), YES, "the scope says reach is open by default", "scope")
-        return
-    number = prior_of(here, there)
-    prior = rows.priors.setdefault((f"reach:{here.name}>{there.name}", number), len(rows.priors))
-    rows.add((place, endpoint), UNKNOWN, f"not known whether {here.name} reaches {there.name}", "", prior)
-
-
-def _ruled(net: Network, here: Place, there: Place, what: tuple[int, int, int]) -> tuple[bool, str, str] | None:
-    """Return the first matching rule's word, or a firewall's silent "no"; None where no rule speaks."""
-    place, group, port = what
+def _covered(net: Network, asked: _Endpoints) -> list[Ints]:
+    """Return the endpoints that each rule speaks of, in order."""
+    ports, of_port = np.unique(asked.port, return_inverse=True)
+    order = np.argsort(asked.group, kind="stable")
+    groups = asked.group[order]
+    known: dict[object, Bools] = {}
+    found = []
     for rule in net.rules:
-        if place in rule.sources and group in rule.groups and rule.covers(port, net.udp):
-            word = "allows" if rule.allowed else "forbids"
-            return rule.allowed, f"a rule {word} {here.name} to {there.name}{_port(port)}", rule.told_by
-    inside = here.name == INTERNET or here.site == there.site
-    if there.site in net.ruled_sites and inside and there.addressed != "none" and port:
-        return False, "no firewall rule allows it", "firewall"
-    return None
+        kind = (rule.ports, rule.protocol)
+        if kind not in known:
+            known[kind] = rule.covers(ports, net.udp)
+        ends = [np.searchsorted(groups, rule.groups, side=side) for side in ("left", "right")]
+        count = ends[1] - ends[0]
+        skip = np.repeat(ends[0] - np.cumsum(count) + count, count)
+        rows = order[skip + np.arange(len(skip))]
+        found.append(np.sort(rows[known[kind][of_port[rows]]]))
+    return found
 
 
-def _port(port: int) -> str:
-    return f" on port {port}" if port else ""
+def _cells(
+    net: Network, asked: _Endpoints, covered: list[Ints], scope: facts.Scope, sources: _Sources, span: tuple[int, int]
+) -> _Cells:
+    """Answer for the endpoints of `span` by the strongest evidence there is, the weakest written first."""
+    first, last = span
+    shape = (last - first, len(net.places))
+    cells = _Cells(first, np.zeros(shape, np.int8), np.full(shape, sources.number(""), np.int32))
+    there = asked.place[first:last]
+    same = np.arange(len(net.places))[None, :] == there[:, None]
+    _defaults(cells, same, scope, sources)
+    within = cells.basis[same], cells.told[same]  # of traffic inside a place no rule speaks
+    _silence(net, asked, cells, there)
+    for rule, ends in zip(reversed(net.rules), reversed(covered), strict=True):
+        rows = ends[np.searchsorted(ends, first) : np.searchsorted(ends, last)] - first
+        if len(rows) and rule.sources:
+            where = np.ix_(rows, np.array(sorted(rule.sources)))
+            cells.basis[where] = _RULE if rule.allowed else _CLOSED
+            cells.told[where] = sources.number(rule.told_by, rule.observed_at)
+    cells.basis[same], cells.told[same] = within
+    _sensors(net, asked, cells, sources)
+    for endpoint in range(first, last) if asked.seen else ():
+        for one in asked.seen.get(endpoint, ()):
+            cells.basis[endpoint - first, one.place] = _SEEN if one.is_open else _CLOSED
+            cells.told[endpoint - first, one.place] = sources.number(one.source, one.observed_at)
+    return cells
+
+
+def _defaults(cells: _Cells, same: Bools, scope: facts.Scope, sources: _Sources) -> None:
+    """Answer as the scope says where nothing is known; within a place everything is open unless priors are asked."""
+    if scope.reach_default == "by-prior":
+        cells.basis[:] = _PRIOR
+        return
+    cells.basis[:] = _DEFAULT if scope.reach_default == "open" else np.where(same, _DEFAULT, _CLOSED)
+    cells.told[:] = sources.number("scope")
+
+
+def _silence(net: Network, asked: _Endpoints, cells: _Cells, there: Ints) -> None:
+    """What no rule of a whole firewall list allows is closed, from the internet and from the same site."""
+    sites = {name: number for number, name in enumerate(dict.fromkeys(one.site for one in net.places))}
+    site = np.array([sites[one.site] for one in net.places], np.int64)
+    listed = np.array([one.site in net.ruled_sites and one.addressed != "none" for one in net.places], np.bool_)
+    internet = np.array([one.name == INTERNET for one in net.places], np.bool_)
+    port = asked.port[cells.first : cells.first + len(there)]
+    inside = internet[None, :] | (site[None, :] == site[there][:, None])
+    cells.basis[inside & (listed[there] & (port > 0))[:, None]] = _CLOSED
+
+
+def _sensors(net: Network, asked: _Endpoints, cells: _Cells, sources: _Sources) -> None:
+    """A sensor's word on whether something faces the internet stands over rules."""
+    group = asked.group[cells.first : cells.first + len(cells.basis)]
+    claims = np.array(net.group_claim)[group] if len(group) else np.zeros(0, "U1")
+    for place in (number for number, one in enumerate(net.places) if one.name == INTERNET):
+        said = np.flatnonzero(claims != "unknown")
+        cells.basis[said, place] = np.where(claims[said] == "yes", _SENSOR, _CLOSED)
+        cells.told[said, place] = sources.number("sensor")
+
+
+def _priors(places: tuple[Place, ...], here: Ints, there: Ints) -> tuple[Ints, tuple[tuple[str, str], ...]]:
+    """Number the shared draws of unknown pairs of places, as they first appear."""
+    which, first = numbered(np.stack([here * len(places) + there]))
+    priors: dict[tuple[str, str], int] = {}
+    number = np.zeros(len(first), np.int64)
+    for place, row in enumerate(first.tolist()):
+        ends = places[int(here[row])], places[int(there[row])]
+        name = (f"reach:{ends[0].name}>{ends[1].name}", prior_of(*ends))
+        number[place] = priors.setdefault(name, len(priors))
+    return number[which], tuple(priors)
+
+
+def _why(places: tuple[Place, ...], asked: _Endpoints, source: int, target: int, basis: int) -> str:
+    """Write the reason of one answer."""
+    here, there = places[source].name, places[int(asked.place[target])].name
+    port = int(asked.port[target])
+    return {
+        _SEEN: f"seen open from {here}",
+        _SENSOR: "a sensor states that it faces the internet",
+        _RULE: f"a rule allows {here} to {there}" + (f" on port {port}" if port else ""),
+        _DEFAULT: "the scope says reach is open by default",
+        _PRIOR: f"not known whether {here} reaches {there}",
+    }[int(basis)]
 
 
 def prior_of(here: Place, there: Place) -> str:
@@ -277,147 +271,3 @@ _FROM_INTERNET = {
     "private": "reach.prior.internet_private",
     "none": "reach.prior.internet_unaddressed",
 }
-
-
-class _Raw(NamedTuple):
-    """A rule as it was told; `closes`: what no rule of its site allows is closed, as in a firewall's whole list."""
-
-    order: int
-    source: tuple[str, str]
-    target: tuple[str, str]
-    ports: tuple[tuple[int, int], ...]
-    allowed: bool
-    told_by: str
-    note: str
-    site: str
-    closes: bool
-    protocol: str
-
-
-def _raw_rules(context: Context, scope: facts.Scope) -> Iterator[_Raw]:
-    """Yield firewall rules in their order, then the scope's own rules."""
-    for order, row in enumerate(context.rules.to_pylist()):
-        ends = ((row["source_kind"], row["source"]), (row["target_kind"], row["target"]))
-        yield _Raw(
-            order, ends[0], ends[1], ranges(row["ports"]), row["allowed"], row["told_by"], row["note"],
-            row["site"], row["closes"], row["protocol"] or "",
-        )  # fmt: skip
-    homes = {zone.name: zone.site for zone in scope.zones}
-    for number, rule in enumerate(scope.reach):
-        ports = tuple((port, port) for port in rule.ports)
-        site = homes.get(rule.target, "")
-        ends = (("zone", rule.source), ("zone", rule.target))
-        yield _Raw(10**6 + number, ends[0], ends[1], ports, rule.allowed, "scope", "", site, False, "")
-
-
-def ranges(text: str) -> tuple[tuple[int, int], ...]:
-    """Read "80,443,8000-8100" as inclusive ranges; empty text means all ports."""
-    found = []
-    for part in text.replace(" ", "").split(","):
-        if part:
-            low, _, high = part.partition("-")
-            found.append((int(low), int(high or low)))
-    return tuple(found)
-
-
-_Members = dict[tuple[str, str], Ints]
-
-
-def _members(context: Context) -> _Members:
-    """Return the assets (by index) of each group that rules may name, by site and name."""
-    index = {asset: number for number, asset in enumerate(context.assets.column("asset").to_pylist())}
-    found: dict[tuple[str, str], list[int]] = {}
-    for row in context.groups.to_pylist():
-        if row["asset"] in index:
-            found.setdefault((row["site"], row["name"]), []).append(index[row["asset"]])
-    return {key: np.array(numbers, np.int64) for key, numbers in found.items()}
-
-
-def _targets(
-    context: Context, raw: list[_Raw], places: tuple[Place, ...], place_of: Ints, members: _Members
-) -> NDArray[np.bool_]:
-    """Return which assets each rule's target names: rules by assets."""
-    count = context.assets.num_rows
-    owner, values = _ipv4(context)
-    sites = np.array(context.assets.column("site").to_pylist(), dtype=object)
-    ids = np.asarray(context.assets.column("asset").to_numpy(), np.int64)
-    names = {place.name: number for number, place in enumerate(places)}
-    result = np.zeros((len(raw), count), np.bool_)
-    for number, rule in enumerate(raw):
-        kind, value = rule.target
-        if kind == "any":
-            result[number] = True
-        elif kind == "zone" and value in names:
-            result[number] = place_of == names[value]
-        elif kind == "zone":
-            result[number, members.get((rule.site, value), _NOBODY)] = True
-        elif kind == "asset":
-            result[number] = ids == int(value)
-        elif kind == "network":
-            net = ipaddress.ip_network(value, strict=False)
-            if net.version == 4:
-                low = int(net.network_address)
-                hit = (values >= low) & (values < low + net.num_addresses)
-                result[number, owner[hit]] = True
-        result[number] &= sites == rule.site
-    return result
-
-
-_NOBODY: Ints = np.zeros(0, np.int64)
-
-
-def _ipv4(context: Context) -> tuple[Ints, Ints]:
-    """Return all IPv4 addresses as (asset index, number)."""
-    owner, values = [], []
-    for number, addresses in enumerate(context.assets.column("addresses").to_pylist()):
-        for text in addresses:
-            try:
-                values.append(int(ipaddress.IPv4Address(text)))
-                owner.append(number)
-            except ValueError:
-                continue
-    return np.array(owner, np.int64), np.array(values, np.int64)
-
-
-def _sources(rule: _Raw, places: tuple[Place, ...], place_of: Ints, members: _Members) -> frozenset[int]:
-    """Return the places from which a rule's source lets traffic come."""
-    kind, value = rule.source
-    if kind == "zone" and (rule.site, value) in members and all(place.name != value for place in places):
-        return _whole(members[rule.site, value], place_of)
-    return frozenset(number for number, place in enumerate(places) if _comes_from(kind, value, place, rule.site))
-
-
-def _comes_from(kind: str, value: str, place: Place, site: str) -> bool:
-    if kind == "any":
-        return True  # traffic from other sites passes the same firewall
-    if kind == "zone":
-        return place.name == value
-    if kind != "network":
-        return False
-    net = ipaddress.ip_network(value, strict=False)
-    overlap = any(one.version == net.version and one.overlaps(net) for one in place.networks)
-    return net.prefixlen == 0 or ((place.name == INTERNET or place.site == site) and overlap)
-
-
-def _whole(inside: Ints, place_of: Ints) -> frozenset[int]:
-    """Return the places all of whose assets are among `inside`: of others a group says nothing certain."""
-    every, within = np.bincount(place_of), np.bincount(place_of[inside], minlength=int(place_of.max(initial=0)) + 1)
-    return frozenset(np.flatnonzero((within > 0) & (within == every)).tolist())
-
-
-def _evidence(context: Context, places: tuple[Place, ...]) -> dict[tuple[int, int], tuple[tuple[int, bool, str], ...]]:
-    """Return, by asset index and port, from where it was seen open or not."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    names = {place.name: number for number, place in enumerate(places)}
-    index = {asset: number for number, asset in enumerate(context.assets.column("asset").to_pylist())}
-    found: dict[tuple[int, int], dict[int, tuple[int, bool, str]]] = {}
-    placed = context.ports.filter(pc.is_in(context.ports.column("vantage"), value_set=pa.array(list(names))))
-    for row in placed.to_pylist():
-        place, asset = names[row["vantage"]], index.get(row["asset"])
-        if asset is None:
-            continue
-        ties = found.setdefault((asset, row["port"]), {})
-        ties[place] = (place, row["state"] == "open", row["source"])
-    return {key: tuple(ties[place] for place in sorted(ties)) for key, ties in found.items()}

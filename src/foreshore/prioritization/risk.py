@@ -197,7 +197,7 @@ def assess(model: Model, compiled: Compiled, exposures: int, policy: Policy) -> 
     believed = contributions(*run, seed=model.seed, values=model.weights, effort=model.effort)
     fixed = Effort(
         draws=model.effort.draws, worlds=believed.outcome.worlds, threads=model.effort.threads,
-        losses_per_year=model.effort.losses_per_year,
+        losses_per_year=model.effort.losses_per_year, rare=True,
     )  # fmt: skip
     good = simulate(*run, seed=model.seed, effort=fixed, unknowns="good")
     bad = simulate(*run, seed=model.seed, effort=fixed, unknowns="bad")

@@ -17,6 +17,8 @@ from foreshore.prioritization.steps import Builder, key_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import pyarrow as pa
+
 CONDITION = "movement.condition.holds"
 
 
@@ -140,8 +142,14 @@ def draw_keys(ruled: Ruled, tie_key: Ints) -> list[int]:
     return [int(one) for one in key_of("condition", tie_key[ruled.unsure])] if len(ruled.unsure) else []
 
 
-def tie_keys(source: Ints, target: Ints, kinds: Sequence[str], notes: Sequence[str]) -> Ints:
+def tie_keys(ties: pa.Table) -> Ints:
     """Return stable keys of ties from their ends, kind and note."""
-    words = {pair: keys.of("tie", *pair) for pair in set(zip(kinds, notes, strict=True))}
-    said = np.array([words[pair] for pair in zip(kinds, notes, strict=True)], np.int64)
-    return key_of("tie", source, target, said) if len(said) else said
+    if not ties.num_rows:
+        return np.zeros(0, np.int64)
+    coded = [ties.column(name).combine_chunks().dictionary_encode(null_encoding="encode") for name in ("kind", "note")]
+    kinds, notes = (one.dictionary.to_pylist() for one in coded)
+    pair = coded[0].indices.to_numpy().astype(np.int64) * len(notes) + coded[1].indices.to_numpy()
+    distinct, which = np.unique(pair, return_inverse=True)
+    words = [keys.of("tie", kinds[one // len(notes)], notes[one % len(notes)]) for one in distinct.tolist()]
+    source, target = (np.asarray(ties.column(name).to_numpy(), np.int64) for name in ("source", "target"))
+    return key_of("tie", source, target, np.array(words, np.int64)[which.reshape(-1)])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foreshore import facts
-from foreshore.prioritization import assessments, weighed
+from foreshore.prioritization import assessments, implied, wayfinding, weighed
 from foreshore.prioritization.explain import Narrator
 from foreshore.prioritization.modelled import Modelled, modelled
 from foreshore.prioritization.risk import Risk, assess
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 EXPLAINED = 2000  # exposures whose likeliest way is kept with the cycle
+WAYS = 4  # different ways kept for each service
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ def services(snapshot: facts.Snapshot, found: Modelled, risk: Risk) -> pa.Table:
         np.asarray(found.context.members.column("number"), np.int64), minlength=len(found.context.services)
     )
     rows: list[dict[str, Any]] = []
+    spread = implied.spread_of(found, risk)
     for number, service in enumerate(found.context.services):
         events = float(outcome.events[number])
         rows.append({
@@ -87,7 +89,7 @@ def services(snapshot: facts.Snapshot, found: Modelled, risk: Risk) -> pa.Table:
             "high": float(outcome.high[number]), "sampling_error": float(outcome.sampling_error[number]),
             "best_case": float(risk.good.probability[number]),
             "worst_case": float(risk.bad.probability[number]),
-            "loss": events * mean_loss(service.loss) if service.loss and service.confirmed_by else None,
+            "loss": float(spread.each.mean[number]) if spread is not None and spread.known[number] else None,
             "weight": float(risk.model.weights[number]),
             "share": events * float(risk.model.weights[number]) / whole if whole else 0.0,
             "path": float(risk.best.to_target[number]),
@@ -110,11 +112,6 @@ def _services_schema() -> pa.Schema:
     return pa.schema([(column.name, types[column.type]) for column in tables.TABLES["services_at"]])
 
 
-def mean_loss(loss: facts.Range) -> float:
-    """Return the mean of a PERT distribution over low, likely, high: (low + 4 likely + high) / 6."""
-    return (loss.low + 4 * loss.likely + loss.high) / 6
-
-
 def steps(snapshot: facts.Snapshot, narrator: Narrator, assessed: pa.Table, row_of: dict[int, int]) -> pa.Table:
     """Return the told steps of the first exposures' likeliest ways, and of each service's."""
     import pyarrow as pa
@@ -123,16 +120,30 @@ def steps(snapshot: facts.Snapshot, narrator: Narrator, assessed: pa.Table, row_
     for key in assessed.column("exposure").slice(0, EXPLAINED).to_pylist():
         path = narrator.through(row_of[key])
         service = narrator.end_of(path)
-        rows += [{"exposure": key, "service": service, **row} for row in narrator.told(path)]
+        rows += [{"exposure": key, "service": service, "way": 1, **row} for row in narrator.told(path)]
     for number, service in enumerate(narrator.services):
-        path = narrator.to_service(number)
-        rows += [{"exposure": 0, "service": service, **row} for row in narrator.told(path)]
+        for way, path in enumerate(_ways(narrator, number), start=1):
+            rows += [{"exposure": 0, "service": service, "way": way, **row} for row in narrator.told(path)]
     for row in rows:
         row["cycle"] = snapshot.cycle
     schema = pa.schema([
-        ("cycle", pa.int64()), ("exposure", pa.int64()), ("service", pa.string()), ("number", pa.int32()),
+        ("cycle", pa.int64()), ("exposure", pa.int64()), ("service", pa.string()), ("way", pa.int32()), ("number", pa.int32()),
         ("step", pa.string()), ("rule", pa.string()), ("technique", pa.string()), ("asset", pa.int64()),
         ("zone", pa.string()), ("probability", pa.float64()), ("fact", pa.string()), ("source", pa.string()),
         ("observed_at", pa.timestamp("us")), ("assumed", pa.bool_()), ("cause", pa.int64()),
     ])  # fmt: skip
     return pa.Table.from_pylist(rows, schema=schema)
+
+
+def _ways(narrator: Narrator, number: int) -> list[list[int]]:
+    """Return the likeliest way to a service, then those that differ from it."""
+    first = narrator.to_service(number)
+    if not first:
+        return []
+    model = narrator.risk.model
+    starts = tuple(dict.fromkeys(tuple(map(int, one.entries)) for one in model.profiles))
+    usable = np.ones(model.graph.steps, np.bool_)
+    question = wayfinding.Question(starts, (int(model.targets[number]),), usable)
+    alike = wayfinding.likeness(narrator.compiled.steps)
+    more = wayfinding.ways(model.graph, question, alike, WAYS)
+    return [first, *(list(one.steps) for one in more if alike(one.steps) != alike(first))][:WAYS]

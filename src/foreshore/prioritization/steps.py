@@ -8,7 +8,7 @@ only in worlds where that holds. Rules and their ATT&CK techniques stand in poli
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,7 @@ class Shared:
 
 @dataclass(frozen=True)
 class Steps:
-    """All steps as columns of equal length (int64), with own chance `p` and stable public `key`.
+    """All steps as columns of equal length (int32), with own chance `p` and stable public `key`.
 
     `rule` indexes `rules`; `cause` is a row of the exposures or -1, `tie` a row of the ties; `asset`, `place`, `port`
     and `why` (row of reach answers, or of where a rule applies) say what the step is about; -1 where it is not about one.
@@ -43,12 +43,12 @@ class Steps:
 
     rules: tuple[str, ...]
     params: tuple[str, ...]
-    columns: dict[str, Ints]
+    columns: dict[str, NDArray[Any]]
     p: Floats
     key: Ints
     shared: Shared
 
-    def __getattr__(self, name: str) -> Ints:
+    def __getattr__(self, name: str) -> NDArray[Any]:
         if name in COLUMNS:
             return self.columns[name]
         raise AttributeError(name)
@@ -65,7 +65,7 @@ class Builder:
     states: States
     rules: list[str] = field(default_factory=list)
     params: dict[str, int] = field(default_factory=dict)
-    _chunks: dict[str, list[Ints]] = field(default_factory=lambda: {name: [] for name in COLUMNS})
+    _chunks: dict[str, list[NDArray[Any]]] = field(default_factory=lambda: {name: [] for name in COLUMNS})
     _p: list[Floats] = field(default_factory=list)
     _key: list[Ints] = field(default_factory=list)
 
@@ -86,18 +86,32 @@ class Builder:
             self.rules.append(rule)
         values: dict[str, Ints | int] = {"rule": number, "src": src, "dst": dst, **more}
         for name in COLUMNS:
-            column = np.asarray(values.get(name, -1), np.int64)
+            column = np.asarray(values.get(name, -1)).astype(np.int32, copy=False)
             self._chunks[name].append(np.broadcast_to(column, shape))
         self._p.append(np.broadcast_to(np.asarray(p, np.float64), shape))
         self._key.append(np.broadcast_to(np.asarray(key, np.int64), shape))
 
     def build(self, shared: Shared) -> Steps:
-        """Return all steps, those with no chance left out."""
-        p = np.concatenate(self._p) if self._p else np.zeros(0)
-        keep = p > 0
-        columns = {name: np.concatenate(parts)[keep] for name, parts in self._chunks.items()}
-        key = np.concatenate(self._key)[keep]
-        return Steps(tuple(self.rules), tuple(self.params), columns, p[keep], key, shared)
+        """Return all steps, those with no chance left out; the builder is empty afterwards.
+
+        What was collected goes column by column, so that little stands in memory twice.
+        """
+        keep = [part > 0 for part in self._p]
+        p, key = _joined(self._p, keep, np.float64), _joined(self._key, keep, np.int64)
+        columns = {name: _joined(self._chunks.pop(name), keep, np.int32) for name in COLUMNS}
+        return Steps(tuple(self.rules), tuple(self.params), columns, p, key, shared)
+
+
+def _joined(parts: list[Any], keep: list[NDArray[np.bool_]], kind: Any) -> NDArray[Any]:
+    """Join the kept rows of `parts`, each of which is given up as soon as it is copied."""
+    ends = np.cumsum([0, *(int(np.count_nonzero(one)) for one in keep)])
+    found = np.empty(int(ends[-1]), kind)
+    for number, kept in enumerate(keep):
+        part = parts[number]
+        place = found[ends[number] : ends[number + 1]]
+        place[:] = part if len(place) == len(kept) else part[kept]
+        parts[number] = None
+    return found
 
 
 def key_of(rule: str, *identifiers: Ints) -> Ints:

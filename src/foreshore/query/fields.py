@@ -112,6 +112,49 @@ EXPOSURES: Mapping[str, Field] = MappingProxyType(
     }
 )
 
+ASSETS: Mapping[str, Field] = MappingProxyType(
+    {
+        field.name: field
+        for field in (
+            Field("id", "key", "the asset's key, or its beginning", "asset", prefix="AST"),
+            Field("name", "text", "the asset's name"),
+            Field("names", "list", "all its names"),
+            Field("identifier", "list", "whatever a source called it: name, address, ARN, SID, key", "identifiers"),
+            Field("kind", "text", "what kind of asset: host, identity, cloud …"),
+            Field("site", "text", "its site"),
+            Field("zone", "text", "its zone; none: in no zone"),
+            Field("os", "text", "its operating system"),
+            Field("owner", "text", "team; none: nobody's"),
+            Field("internet", "word", "does a source say that it faces the internet", words=_ANSWERS),
+            Field("tag", "list", "its tags, from sources and from the scope's rules", "tags"),
+            Field("address", "list", "its addresses", "addresses"),
+            Field("service", "list", "services and foundations that it belongs to", "services"),
+            Field("last_seen", "day", "when it was last seen"),
+            Field("unseen", "age", "time since it was last seen", "last_seen"),
+        )
+    }
+)
+
+PATHS: Mapping[str, Field] = MappingProxyType(
+    {
+        field.name: field
+        for field in (
+            Field("probability", "number", "chance of one attack along this way"),
+            Field("hops", "number", "how many hops it has"),
+            Field("assumed", "number", "how many of its hops are assumed"),
+            Field("known", "flag", "it hangs on no unknown fact"),
+            Field("from", "text", "where it starts", "start"),
+            Field("to", "text", "what it ends in", "goal"),
+            Field("asset", "list", "names of assets on the way", "assets"),
+            Field("zone", "list", "zones on the way", "zones"),
+            Field("rule", "list", "rules of its hops", "rules"),
+            Field("technique", "list", "ATT&CK techniques of its hops", "techniques"),
+            Field("weakness", "list", "weaknesses that it uses; none: uses none", "weaknesses"),
+            Field("source", "list", "who said its facts", "sources"),
+        )
+    }
+)
+
 
 def column(field: Field) -> str:
     """The column that holds `field`."""

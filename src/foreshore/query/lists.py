@@ -167,6 +167,7 @@ def as_json(row: Mapping[str, Any]) -> dict[str, Any]:
         "severity": facts.SEVERITIES[row["severity"]],
         "cvss": row["cvss"],
         "epss": row["epss"],
+        "epss_model": row.get("epss_model") or None,
         "kev": row["kev"],
         "place": row["place"],
         "state": row["state"],

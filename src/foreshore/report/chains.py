@@ -91,7 +91,8 @@ def _on_asset(nodes: list[Node], step: Mapping[str, Any], pending: list[str], as
 def _word(step: Mapping[str, Any]) -> str:
     if step.get("weakness"):
         return figures.short(step["weakness"], 30)
-    return _WORDS.get(str(step["rule"]), str(step["rule"]).replace("_", " "))
+    rule = str(step["rule"])
+    return _WORDS.get(rule) or figures.short(step.get("rule_title"), 40) or rule.replace("_", " ")
 
 
 def _service(step: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MOVED = 20  # of each list that are compared
 MOVED_SHOWN = 8  # of those that fell, and of those that rose
 BLIND_SHOWN = 12
+PICTURED = 4  # services whose ways are drawn
 TEXT = 200  # characters of a text from a report that are shown
 
 
@@ -40,12 +41,14 @@ def gather(workspace: Workspace) -> dict[str, Any]:
             **_treatments(served),
             "vendor_settled": result.get("vendor_settled", 0),
             "services": [_service(one, result) for one in served.services()],
+            "ways": _ways(served, as_of),
             "exposures": [_exposure(one, as_of) for one in served.first()],
             "plan": _plan(served, result),
             "questions": _questions(served),
             "assets": served.assets(),
             "validated": result.get("validated", {}),
             "attackers": result.get("attackers", []),
+            "implied": _implied(result),
             "method": _method(row),
             "unit": result.get("unit") or "share of modelled risk",
         }
@@ -125,6 +128,52 @@ def _service(row: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+NARROWERS = 6  # answers shown that would narrow what is not known
+NARROW = 0.005  # half a percent a year: less is not worth a line
+
+
+def _implied(result: dict[str, Any]) -> dict[str, Any]:
+    """Return what the figures imply: how often, at which cost, how steady, and which answers would narrow them."""
+    implies, steady = result.get("implies", {}), result.get("stability") or {}
+    rows = [
+        {**each, "service": figures.short(one["name"], 80), "best_case": one["best_case"],
+         "worst_case": one["worst_case"], "what": figures.short(each["what"], TEXT)}
+        for one in result.get("services", [])
+        for each in one.get("narrowed_by", [])
+        if each["narrows"] >= NARROW
+    ]  # fmt: skip
+    losses = result.get("losses") or {}
+    return {
+        "once_in_years": implies.get("once_in_years"),
+        "history": [{**one, "sentence": figures.short(one["sentence"], 400)} for one in implies.get("history", [])],
+        "losses": losses if losses.get("total") else None,
+        "steady": steady.get("stays"), "steady_count": len(steady.get("exposures", [])),
+        "narrowers": sorted(rows, key=lambda one: -one["narrows"])[:NARROWERS],
+    }  # fmt: skip
+
+
+def _ways(served: Served, as_of: datetime) -> list[dict[str, Any]]:
+    """Return the ways to the services that carry most of the risk, foundations only where nothing else is named."""
+    rows, found = served.services(), served.ways()
+    named = [one for one in rows if not one["foundation"]] or rows
+    return [
+        {
+            "service": figures.short(one["service"], 80),
+            "ways": [[_step(step, as_of) for step in way] for way in found[one["service"]]],
+            "chances": [_chance(way) for way in found[one["service"]]],
+        }
+        for one in named
+        if found.get(one["service"])
+    ][:PICTURED]
+
+
+def _chance(way: list[dict[str, Any]]) -> float:
+    chance = 1.0
+    for step in way:
+        chance *= step["probability"]
+    return chance
+
+
 def _exposure(row: dict[str, Any], as_of: datetime) -> dict[str, Any]:
     leads_to = [figures.short(name, 80) for name in row["leads_to"] or []]
     return {
@@ -200,6 +249,7 @@ def _step(step: dict[str, Any], as_of: datetime) -> dict[str, Any]:
         "number": step["number"],
         "step": figures.short(step["step"], 300),
         "rule": step["rule"],
+        "rule_title": figures.short(step.get("rule_title"), 40),
         "technique": step["technique"] or "",
         "asset": step["asset"] or 0,
         "asset_name": figures.short(step["asset_name"], 120),

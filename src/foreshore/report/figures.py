@@ -65,6 +65,11 @@ def number(value: float | None) -> str:
     return "–" if value is None else f"{value:,.0f}".replace(",", " ")
 
 
+def amount(value: float | None) -> str:
+    """Write an amount of money with three digits that mean something."""
+    return number(None if value is None else float(f"{value:.3g}"))
+
+
 def rate(value: float | None) -> str:
     """Write a number of events a year, with three digits at most."""
     return "–" if value is None else f"{value:.3g}"

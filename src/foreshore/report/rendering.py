@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from foreshore.query import safe
-from foreshore.report import chains, drawing, figures, wording
+from foreshore.report import chains, drawing, figures, waymaps, wording
 
 if TYPE_CHECKING:
     import jinja2
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _FILTERS = {
     "percent": figures.percent,
     "number": figures.number,
+    "amount": figures.amount,
     "hours": figures.hours,
     "rate": figures.rate,
     "day": figures.day,
@@ -43,6 +44,8 @@ def _drawings(content: dict[str, Any]) -> dict[str, Any]:
         "treatments": drawing.stack(content["treatments"]),
         "ticks": drawing.ticks(end),
         "spans": [drawing.span(one, end) for one in services],
+        "ways": [waymaps.picture(one["ways"]) for one in content["ways"]],
+        "way_labels": [waymaps.label(one["service"], one["ways"]) for one in content["ways"]],
         "chains": [drawing.chain(chains.chain(one["path"])) for one in content["exposures"]],
     }
 

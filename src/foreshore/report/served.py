@@ -37,6 +37,13 @@ _STEPS = """
     where w.service = w.first_service
     order by w.exposure, w.number
 """
+# The ways to each service; older cycles kept one, without a number.
+_WAYS = """
+    select s.service, coalesce(s.way, 1) as way, s.number, s.step, s.rule, s.technique, s.zone, s.probability, s.fact,
+        s.source, s.observed_at, s.assumed, a.name as asset_name, a.kind as asset_kind, s.asset, e.weakness, e.title
+    from steps s left join assets a on a.asset = s.asset left join exposures e on e.exposure = s.cause
+    where s.exposure = 0 order by s.service, way, s.number
+"""
 # One question may decide many exposures: the fact that is missing, with what hangs on it.
 _QUESTIONS = """
     with open as (
@@ -71,6 +78,8 @@ class Served:
         from foreshore.store import serving
 
         self._connection: duckdb.DuckDBPyConnection = serving.connect(workspace)
+        self._policy_dir = workspace.policy_dir
+        self._titles: dict[str, str] | None = None
         lists.overlay(workspace, self._connection)
         self._connection.execute(f"create temp view laid as {lists.LAID}")
 
@@ -114,12 +123,27 @@ class Served:
             for step in self.ask(_STEPS, {"keys": [row["exposure"] for row in rows]}):
                 steps.setdefault(step["exposure"], []).append(step)
         for row in rows:
-            row["steps"] = steps.get(row["exposure"], [])
+            row["steps"] = self._titled(steps.get(row["exposure"], []))
         return rows
 
     def services(self) -> list[dict[str, Any]]:
         """Return services and foundations, the most of the risk first."""
         return self.ask("select * from services order by share desc nulls last, service")
+
+    def _titled(self, steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Add to each step the title of its rule, where the rule is one of the rulebook."""
+        if self._titles is None:
+            from foreshore import policy
+
+            self._titles = {rule.name: rule.title for rule in policy.load(self._policy_dir).rulebook.rules}
+        return [{**step, "rule_title": self._titles.get(step["rule"], "")} for step in steps]
+
+    def ways(self) -> dict[str, list[list[dict[str, Any]]]]:
+        """Return by service the steps of its likeliest ways, one list for each."""
+        found: dict[str, dict[int, list[dict[str, Any]]]] = {}
+        for row in self._titled(self.ask(_WAYS)):
+            found.setdefault(row["service"], {}).setdefault(row["way"], []).append(row)
+        return {service: list(ways.values()) for service, ways in found.items()}
 
     def actions(self, most: int = ACTIONS) -> list[dict[str, Any]]:
         """Return the plan's actions in order; where there is no plan, those that remove most alone."""

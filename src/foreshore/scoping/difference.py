@@ -18,6 +18,7 @@ _PARTS = (
     ("target", "targets", "what"),
     ("deadline rule", "obligations", "name"),
     ("tag", "tags", "tag"),
+    ("history of", "history", "service"),
 )
 _WORDS = {
     "tier": "impact tier",
@@ -26,6 +27,7 @@ _WORDS = {
     "reach_default": "what holds where no reach rule speaks",
     "attacks_per_year": "attacks per year",
     "hours_per_week": "hours per week",
+    "windows": "change windows",
     "depends_on": "what it depends on",
     "applies_to": "what it applies to",
     "confirmed_by": "who confirmed the loss",
@@ -74,7 +76,7 @@ def _by_name(parts: Sequence[Any], key: str) -> Mapping[str, Any]:
     """Parts by name; a name that comes again (targets, rules) is told apart by its number."""
     found: dict[str, Any] = {}
     for part in parts:
-        name, number = getattr(part, key), 2
+        name, number = getattr(part, key) or "any service", 2
         unique = name
         while unique in found:
             unique, number = f"{name} ({number})", number + 1

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from foreshore import facts
 from foreshore.errors import UsageError
 from foreshore.query import selectors
+from foreshore.query import windows as change_windows
 from foreshore.scoping.nodes import Item, Problems, nearest
 from foreshore.scoping.notes import Level, Note
 
@@ -96,6 +97,20 @@ def selectors_of(item: Item) -> tuple[str, ...]:
         except UsageError as error:
             entry.problems.add(entry.line, error.what, f"try {error.hint}" if error.hint else "")
         found.append(text)
+    return tuple(found)
+
+
+def windows(item: Item) -> tuple[str, ...]:
+    """Change windows such as "sat 22:00-04:00", each of them valid."""
+    found = []
+    for entry in [item] if item.scalar else item.items("a change window"):
+        text = entry.text()
+        try:
+            if text:
+                change_windows.parse(text)
+                found.append(text)
+        except UsageError as error:
+            entry.wrong(error.what, error.hint)
     return tuple(found)
 
 
@@ -213,6 +228,23 @@ def attacker(item: Item, shipped: Mapping[str, facts.Attacker], ends: Sequence[s
         else base.attacks_per_year,
         capability=fields["capability"].text() if "capability" in fields else base.capability,
         source=fields["source"].text() if "source" in fields else base.source,
+    )
+
+
+def history(item: Item, services: Sequence[str]) -> facts.History:
+    """What happened to the organisation: losses of a service, or of any, in a number of years."""
+    fields = item.fields(("service", "times", "years", "source"), required=("times", "years"))
+    service = fields["service"].text() if "service" in fields else ""
+    if service and service not in services:
+        fields["service"].wrong(f"names “{service}”, but there is no such service", nearest(service, services))
+    times = fields["times"].number(0, 1e6) if "times" in fields else 0.0
+    if times != int(times):
+        fields["times"].wrong(f"has to be a whole number, not {times:g}")
+    return facts.History(
+        service=service,
+        times=int(times),
+        years=fields["years"].number(0.01, 1000) if "years" in fields else 1.0,
+        source=fields["source"].text() if "source" in fields else "",
     )
 
 

@@ -5,6 +5,7 @@ site is in the only site. `internet` is a reserved zone. `foundations` are writt
 start at tier 5. Attackers that the policy ships need only say what differs. A loss counts only with
 `confirmed_by`; without it the range is left out, with a note. `tags` gives a tag to all assets that one
 of its selectors picks; such a rule sees the tags that sources gave, and none that a rule gave.
+`history` says how often a service (or any) was lost in how many years: each cycle is held against it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from foreshore.scoping.notes import Note
 
 FIELDS = (
     "organization", "currency", "sites", "zones", "reach", "services", "foundations", "teams", "attackers",
-    "targets", "obligations", "tags",
+    "targets", "obligations", "tags", "history",
 )  # fmt: skip
 RESERVED_ZONES = ("internet", "user", "any", "all", "unknown")
 Place = tuple[str, str]
@@ -130,6 +131,9 @@ def _scope(reading: Reading, fields: Mapping[str, Item]) -> facts.Scope:
         else (),
         obligations=_obligations(reading, fields["obligations"], services) if "obligations" in fields else (),
         tags=_tags(reading, fields["tags"]) if "tags" in fields else (),
+        history=tuple(parts.history(item, [one.name for one in services]) for item in fields["history"].items("a line"))
+        if "history" in fields
+        else (),
     )
 
 
@@ -231,11 +235,12 @@ def _tags(reading: Reading, item: Item) -> tuple[facts.TagRule, ...]:
 def _teams(reading: Reading, item: Item) -> tuple[facts.Team, ...]:
     found = []
     for entry in item.items("a team"):
-        fields = entry.fields(("name", "assets", "hours_per_week"), required=("name",))
+        fields = entry.fields(("name", "assets", "hours_per_week", "windows"), required=("name",))
         team = facts.Team(
             fields["name"].text() if "name" in fields else "",
             parts.selectors_of(fields["assets"]) if "assets" in fields else (),
             fields["hours_per_week"].number(0, 100_000) if "hours_per_week" in fields else None,
+            parts.windows(fields["windows"]) if "windows" in fields else (),
         )
         parts.refuse_unknown_places(entry, team.assets, reading.zone_names, reading.site_names)
         reading.mark("teams", team.name, entry)

@@ -27,7 +27,14 @@ def to_yaml(scope: facts.Scope, comments: Comments = MappingProxyType({})) -> st
     lines += _list("attackers", [(one.name, _attacker(one)) for one in scope.attackers], comments)
     lines += _list("targets", [(one.what, _target(one)) for one in scope.targets], comments)
     lines += _list("obligations", [(one.name, _obligation(one)) for one in scope.obligations], comments)
+    lines += _list("history", [("", _history(one)) for one in scope.history], comments)
     return "\n".join(lines) + "\n"
+
+
+def _history(one: facts.History) -> dict[str, str]:
+    fields = {"service": _word(one.service)} if one.service else {}
+    fields |= {"times": str(one.times), "years": _number(one.years)}
+    return fields | ({"source": _word(one.source)} if one.source else {})
 
 
 def _word(text: str) -> str:
@@ -129,6 +136,8 @@ def _team(team: facts.Team) -> dict[str, str]:
         fields["assets"] = _words(team.assets)
     if team.hours_per_week is not None:
         fields["hours_per_week"] = _number(team.hours_per_week)
+    if team.windows:
+        fields["windows"] = _words(team.windows)
     return fields
 
 

@@ -46,7 +46,7 @@ _COPIED = (
     ("actions", "actions", "number, action"),
     ("action_effects", "action_effects", "action, exposure"),
     ("services", "services_at", "foundation, service"),
-    ("steps", "steps", "exposure, service, number"),
+    ("steps", "steps", "exposure, service, way, number"),
     ("measures", "measures", "name, subject"),
     ("blind_spots", "blind_spots", "number"),
     ("blind_assets", "blind_assets", "asset, kind"),
