@@ -166,5 +166,6 @@ _COMPILING = (compiling.compiling,)
 _INTEL = (intelligence.intel_load, intelligence.epss_daily)
 _OWN = (prepare, read, taken, again, same, cycle, cli_help, cli_list, intel_impact, graph)
 CASES = {
-    one.__name__: one for one in (*_OWN, scale.filled, scale.million, scale.huge_list, scale.year, *_COMPILING, *_INTEL)
+    one.__name__: one
+    for one in (*_OWN, scale.filled, scale.million, scale.served_list, scale.year, *_COMPILING, *_INTEL)
 }

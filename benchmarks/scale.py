@@ -11,6 +11,7 @@ from benchmarks.measuring import clock, command, size_of
 MILLION = 1_000_000
 DAYS = 365
 HOSTS = 200
+SERVED = 100_000  # findings of the cycle whose served file is multiplied
 
 
 def filled(kind: str, size: int, work: Path) -> dict[str, Any]:
@@ -79,12 +80,51 @@ def year(kind: str, size: int, work: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def huge_list(kind: str, size: int, work: Path) -> dict[str, Any]:
-    """The first exposures as a cold process, after a cycle over all of them."""
-    from foreshore.cycle import running
+def served_list(kind: str, size: int, work: Path) -> dict[str, Any]:
+    """Reading verbs as cold processes over `size` exposures: the served file of a real cycle, its rows many times over.
+
+    A cycle over so many does not fit the machine that measures; what the verbs read is the served file alone.
+    """
+    from foreshore.cycle import running, taking
+    from foreshore.estate.bulk import write_bulk
+    from foreshore.store import serving
     from foreshore.workspace import Workspace
 
-    with clock() as spent:
-        running.run(Workspace.open(work / "ws"))
-    found = command("exposures", "--top", "20", "--json", cwd=work / "ws")
-    return {"exposures": size, **found, "cycle_s": spent["wall_s"], "cycle_peak_mib": spent["peak_mib"]}
+    workspace = Workspace.create(work / "ws", seed=7)
+    write_bulk(work / "report.csv", "generic", SERVED, 7, SERVED // 50)
+    taking.take(workspace, [work / "report.csv"])
+    running.run(workspace)
+    served = serving.current(workspace)
+    if served is None:
+        raise RuntimeError("no served file")
+    rows = _multiplied(served, size)
+    verbs = {"first": ("exposures", "--top", "20"), "where": ("exposures", "--top", "20", "--where", "severity = 'high'"),
+             "assets": ("assets", "--top", "20")}  # fmt: skip
+    spent = {name: command(*words, "--json", cwd=workspace.root)["wall_s"] for name, words in verbs.items()}
+    return {"exposures": rows, "served_mib": served.stat().st_size >> 20, "wall_s": max(spent.values()), **spent}
+
+
+def _multiplied(served: Path, size: int) -> int:
+    """Write the rows of the served exposures over and over until there are `size`, each under a key of its own."""
+    from foreshore import scratch
+
+    larger = served.with_suffix(".larger")
+    connection = scratch.connect()
+    try:
+        connection.execute(f"ATTACH '{served}' AS few (READ_ONLY)")
+        connection.execute(f"ATTACH '{larger}' AS many")
+        names = [one for (one,) in connection.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'few'").fetchall()]  # fmt: skip
+        for name in names:
+            if name != "exposures":
+                connection.execute(f"CREATE TABLE many.{name} AS FROM few.{name}")
+        count = int(connection.execute("SELECT count(*) FROM few.exposures").fetchall()[0][0])
+        times = -(-size // count)
+        connection.execute(
+            "CREATE TABLE many.exposures AS SELECT e.* REPLACE (e.rank + n * ? AS rank, e.exposure + n AS exposure) "
+            "FROM range(?) r(n), few.exposures e ORDER BY 1",
+            [count, times],
+        )
+    finally:
+        connection.close()
+    larger.replace(served)
+    return count * times
