@@ -53,7 +53,7 @@ def test_fail_on_stops_a_pipeline(cli: Cli, company: Path, query: str, code: int
 
 
 def test_lists_are_json_and_text(cli: Cli, company: Path) -> None:
-    for verb in ("exposures", "moved", "assets", "actions", "paths"):
+    for verb in ("exposures", "moved", "assets", "actions"):
         rows = cli(verb, "--json", "-w", str(company)).json()
         assert isinstance(rows, list)
         shown = cli(verb, "-w", str(company))

@@ -133,55 +133,6 @@ def test_an_entry_that_leaves_a_list_and_comes_back_holds_on_the_days_that_list_
         assert holds(rows, "kev", day(number + 1)) == one
 
 
-def dated(number: int, added: int | None) -> pa.Table:
-    """A list of a day, with the entry as added on an earlier morning, or without it."""
-    rows = Rows("cisa-kev")
-    if added is not None:
-        rows.add(NAME, "kev", day(added) - timedelta(hours=6), value=1)
-    rows.date(day(number))
-    rows.mark("kev")
-    return rows.table()
-
-
-LISTS = st.lists(st.one_of(st.none(), st.integers(0, 3)), min_size=1, max_size=4)
-
-
-@settings(max_examples=30, deadline=None)
-@given(LISTS, st.randoms(use_true_random=False))
-def test_dated_lists_in_any_order_give_the_same_for_every_moment(added: list[int | None], lot: Any) -> None:
-    """Also where the first list that was read lacks the entry, and where it comes back with another date."""
-    files = [dated(number, None if one is None else min(one, number)) for number, one in enumerate(added)]
-    in_order = rows_after(files, ("kev",))
-    lot.shuffle(files)
-    rows = rows_after(files, ("kev",))
-    for hours in range(-12, 24 * len(added), 3):
-        moment = day(0) + timedelta(hours=hours)
-        assert holds(rows, "kev", moment) == holds(in_order, "kev", moment)
-    for number, one in enumerate(added):
-        assert holds(rows, "kev", day(number)) == (one is not None)
-
-
-def test_of_a_weakness_that_an_earlier_reading_did_not_ask_for_absence_says_nothing() -> None:
-    with changes.Known(EMPTY) as known:
-        known.take(dated(2, None), "newer", ("kev",), frozenset())
-        known.take(dated(1, 0), "older", ("kev",), frozenset({NAME}), frozenset())
-        assert [row["value"] for row in known.added().to_pylist() if row["weakness"] == NAME] == [1.0]
-
-
-@pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_an_end_of_life_that_was_moved_and_moved_back(order: tuple[int, ...]) -> None:
-    files = []
-    for number, text in enumerate(("2026-01-31", "2027-01-31", "2026-01-31")):
-        rows = Rows("endoflife")
-        rows.add(NAME, "end_of_life", day(number), text=text)
-        rows.date(day(number))
-        rows.mark("endoflife")
-        files.append(rows.table())
-    rows_read = rows_after([files[number] for number in order])
-    said = [last_words(rows_read, day(number), lambda row: row["kind"]) for number in range(3)]
-    assert [text for ((_, text, _, _),) in said] == ["2026-01-31", "2027-01-31", "2026-01-31"]
-
-
 def test_a_flag_that_is_taken_back_and_set_again_holds_again() -> None:
     files = [catalogue(number, listed=True, flagged=flagged) for number, flagged in enumerate((True, False, True))]
     rows = rows_after(files, ("kev", "ransomware"))

@@ -27,7 +27,7 @@ BY_TEXT_AND_MODEL = ("fixed_in", "technique")
 # where the word is the same as the last. So it does not matter which record was read first.
 RECORDS = (
     "affected", "not_affected", "fixed_in", "cvss", "cwe", "rejected", "ssvc_exploitation", "ssvc_automatable",
-    "ssvc_impact", "kev", "exploited",
+    "ssvc_impact",
 )  # fmt: skip
 
 
@@ -83,70 +83,59 @@ SELECT {_COLUMNS} FROM (
     AND (kind <> 'epss' OR observed_at IN (SELECT observed_at FROM whole)))
 """
 
-# A late, older file must not change what a newer one said when it repeated the value before: the newer
-# file's word is written down now, at its own date. (Of a point that the newer file does not name at all
-# that cannot be told apart: it is taken to have repeated it.)
-REPEATED = ("epss", "end_of_life", "name")
-_RESTORED = f"""
+# A late, older file must not change what a newer one said when it repeated the value before: the
+# newer file's word is written down now, at its own date.
+_RESTORED = """
 INSERT INTO news
 SELECT n.weakness, n.kind, old.value, old.text, n.source, old.model, later.day, later.feed
-FROM (SELECT * FROM news WHERE kind IN ({_listed(REPEATED)})) n
-ASOF JOIN (SELECT * FROM known WHERE kind IN ({_listed(REPEATED)})) old
-    ON old.weakness = n.weakness AND old.kind = n.kind AND old.source = n.source AND old.observed_at < n.observed_at
-ASOF JOIN (SELECT observed_at AS day, feed FROM known
-        WHERE weakness = '*' AND kind IN (SELECT kind FROM incoming WHERE weakness = '*')) later
+FROM news n
+ASOF JOIN (SELECT * FROM known WHERE kind = 'epss') old
+    ON old.weakness = n.weakness AND old.source = n.source AND old.observed_at < n.observed_at
+ASOF JOIN (SELECT observed_at AS day, feed FROM known WHERE weakness = '*' AND kind = 'feed:epss') later
     ON later.day > n.observed_at
-WHERE NOT EXISTS (
-    SELECT 1 FROM known k WHERE k.weakness = n.weakness AND k.kind = n.kind AND k.source = n.source
+WHERE n.kind = 'epss' AND NOT EXISTS (
+    SELECT 1 FROM known k WHERE k.weakness = n.weakness AND k.kind = 'epss' AND k.source = n.source
         AND k.observed_at > n.observed_at AND k.observed_at <= later.day)
 """
 
-# A source that lists all it knows. On the day of a list exactly what it lists holds; between two lists an
-# entry holds from its own date. So the lists may be read in any order: whatever one brings, what held on the
-# day of every other (`held`, as long as it was read for that weakness) holds there still. Of an entry that is
-# dated to the very moment of a list without it, its own date counts. What others said is theirs to take back.
-_LISTS = """
-INSERT INTO news
-WITH lists AS (
-    SELECT observed_at AS day, any_value(feed) AS feed FROM known
-    WHERE weakness = '*' AND kind IN (SELECT kind FROM incoming WHERE weakness = '*') GROUP BY 1
-), old AS (
-    SELECT weakness, kind, source, observed_at, max(value) AS value FROM known
-    WHERE kind IN (SELECT unnest($kinds)) AND source IN (SELECT source FROM incoming) AND weakness <> '*' GROUP BY ALL
-), new AS (
-    SELECT weakness, kind, source, observed_at, max(value) AS value FROM news
-    WHERE kind IN (SELECT unnest($kinds)) AND weakness <> '*' GROUP BY ALL
-), subjects AS (
-    SELECT weakness, kind, source, min(since) AS since, $all_asked OR weakness IN (SELECT weakness FROM asked) AS before
-    FROM (SELECT weakness, kind, source, NULL AS since FROM old UNION ALL
-        SELECT weakness, kind, source, observed_at FROM new)
-    WHERE $all OR weakness IN (SELECT weakness FROM wanted) GROUP BY ALL
+# In a source that lists all it knows, what was there and is missing no longer holds, and what is there
+# again holds again, whatever day the entry carries; what others said of the same weakness is theirs to take back.
+_TURNED = """
+CREATE OR REPLACE TEMP TABLE turned AS
+WITH said AS (
+    SELECT weakness, kind, source, value, observed_at, false AS fresh FROM known
+    UNION ALL SELECT weakness, kind, source, value, observed_at, true FROM news
+), held AS (
+    SELECT weakness, kind, source, arg_max(value, observed_at) FILTER (NOT fresh) AS was,
+        arg_max(value, observed_at) AS now
+    FROM said WHERE kind IN (SELECT unnest($kinds)) AND source IN (SELECT source FROM incoming)
+        AND observed_at <= $day GROUP BY ALL
 ), listed AS (
     SELECT weakness, kind, source, max(value) AS value FROM incoming
     WHERE kind IN (SELECT unnest($kinds)) AND value > 0 GROUP BY ALL
-), others AS (
-    SELECT s.*, l.day, l.feed FROM subjects s JOIN lists l ON s.before AND l.day >= least(coalesce(s.since, $day), $day)
-    WHERE l.day <= (SELECT coalesce(min(day), $day) FROM lists WHERE day > $day)
-), held AS (
-    SELECT o.weakness, o.kind, o.source, o.day, o.feed, coalesce(old.value, 0) AS value
-    FROM others o ASOF LEFT JOIN old ON old.weakness = o.weakness AND old.kind = o.kind AND old.source = o.source
-        AND o.day >= old.observed_at
-    UNION ALL
-    SELECT weakness, kind, source, $day, $feed, coalesce(listed.value, 0)
-    FROM subjects s LEFT JOIN listed USING (weakness, kind, source)
-    WHERE NOT s.before OR $day NOT IN (SELECT day FROM lists)
-), said AS (
-    SELECT weakness, kind, source, observed_at, max(value) AS value FROM (FROM old UNION ALL FROM new) GROUP BY ALL
-), followed AS (
-    SELECT *, lag(day) OVER w AS last_day, lag(value) OVER w AS last_value
-    FROM held WINDOW w AS (PARTITION BY weakness, kind, source ORDER BY day)
 )
-SELECT f.weakness, f.kind, f.value, '', f.source, '', f.day, f.feed
-FROM followed f ASOF LEFT JOIN said s ON s.weakness = f.weakness AND s.kind = f.kind AND s.source = f.source
-    AND f.day >= s.observed_at
-WHERE (f.value > 0) <> (CASE WHEN s.observed_at > f.last_day OR f.last_day IS NULL THEN coalesce(s.value, 0)
-        ELSE f.last_value END > 0)
-    AND NOT (f.value = 0 AND s.observed_at = f.day AND s.value > 0)
+SELECT weakness, kind, source, was, now, coalesce(listed.value, 0) AS becomes
+FROM held LEFT JOIN listed USING (weakness, kind, source)
+WHERE ($all OR weakness IN (SELECT weakness FROM wanted))
+    AND $day NOT IN (SELECT observed_at FROM known
+        WHERE weakness = '*' AND kind IN (SELECT kind FROM incoming WHERE weakness = '*'))
+"""
+_LISTS = """
+INSERT INTO news
+SELECT weakness, kind, becomes, '', source, '', $day, $feed FROM turned WHERE (now > 0) <> (becomes > 0)
+"""
+# An older list that comes late must not change what the next newer one said.
+_NEXT_LIST = """
+INSERT INTO news
+SELECT t.weakness, t.kind, t.was, '', t.source, '', later.day, later.feed
+FROM turned t CROSS JOIN (
+    SELECT observed_at AS day, feed FROM known
+    WHERE weakness = '*' AND kind IN (SELECT kind FROM incoming WHERE weakness = '*') AND observed_at > $day
+    ORDER BY observed_at LIMIT 1
+) later
+WHERE t.was IS NOT NULL AND (t.was > 0) <> (t.becomes > 0) AND NOT EXISTS (
+    SELECT 1 FROM known k WHERE k.weakness = t.weakness AND k.kind = t.kind AND k.source = t.source
+        AND k.observed_at > $day AND k.observed_at <= later.day)
 """
 
 
@@ -171,26 +160,20 @@ class Known:
         )
         self.connection.unregister("stored")
 
-    def take(
-        self, table: pa.Table, digest: str, complete: tuple[str, ...], wanted: Wanted, asked: Wanted = None
-    ) -> int:
-        """Add what is new in `table` (layout of `rows.SCHEMA`) and return how many signals that are.
-
-        `complete` are the kinds of which it lists all there is, of the `wanted` weaknesses (None: of all); of
-        those `asked` (None: all) the same feed's earlier readings were complete too.
-        """
+    def take(self, table: pa.Table, digest: str, complete: tuple[str, ...], wanted: Wanted) -> int:
+        """Add what is new in `table` (layout of `rows.SCHEMA`) and return how many signals that are."""
         connection = self.connection
         connection.register("incoming", table)
         feed = self._number(digest)
         connection.execute(_NEWS, {"feed": feed})
-        if pc.any(pc.is_in(table["kind"], value_set=pa.array(REPEATED))).as_py():
+        if pc.any(pc.equal(table["kind"], "epss")).as_py():
             connection.execute(_RESTORED)
         day = date_of(table)
         if complete and day is not None:
             connection.register("wanted", pa.table({"weakness": pa.array(sorted(wanted or ()), pa.string())}))
-            connection.register("asked", pa.table({"weakness": pa.array(sorted(asked or ()), pa.string())}))
-            every = {"all": wanted is None, "all_asked": asked is None}
-            connection.execute(_LISTS, {"day": day, "feed": feed, "kinds": list(complete), **every})
+            connection.execute(_TURNED, {"day": day, "kinds": list(complete), "all": wanted is None})
+            connection.execute(_LISTS, {"day": day, "feed": feed})
+            connection.execute(_NEXT_LIST, {"day": day})
         connection.execute(f"INSERT INTO known SELECT {_COLUMNS}, true FROM news")
         found = connection.sql("SELECT count(*) FROM news WHERE weakness <> '*'").fetchone()
         connection.execute("DROP TABLE news")

@@ -111,11 +111,10 @@ def take(workspace: Workspace, lake: Lake, coming: Coming, guard: Guard | None) 
 def _take(workspace: Workspace, lake: Lake, coming: Coming, guard: Guard | None) -> Taken:
     tables = [_signals(part.table) for part in coming.parts]
     before = changes.stored(lake, tables, coming.complete, coming.wanted)
-    asked = _asked(workspace, coming)
     with changes.Known(before, workspace.connect()) as known:
         del before
         new: tuple[int, ...] = tuple(
-            known.take(table, part.digest, coming.complete, coming.wanted, asked)
+            known.take(table, part.digest, coming.complete, coming.wanted)
             for part, table in zip(coming.parts, tables, strict=True)
         )
         verdict = _judged(workspace, known, coming, guard) if guard is not None and any(new) else None
@@ -125,13 +124,6 @@ def _take(workspace: Workspace, lake: Lake, coming: Coming, guard: Guard | None)
     aliases = _aliases(lake, coming.parts)
     _append(lake, added, aliases)
     return Taken(new, len(added), len(aliases))
-
-
-def _asked(workspace: Workspace, coming: Coming) -> Wanted:
-    """Return the weaknesses that this feed was read for before; None, all, where nothing was ever present here."""
-    asked = kept.asked(workspace)
-    names = asked.filter(pc.equal(asked["feed"], coming.feed))["weakness"].to_pylist()
-    return frozenset(names) if names or coming.wanted is not None else None
 
 
 def _signals(table: pa.Table) -> pa.Table:
