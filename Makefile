@@ -20,6 +20,7 @@ check: $(VENV)/.dev ## Format, lint, types, import contracts, documentation up t
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/make_reference.py --check
+	$(BIN)/python scripts/make_messages.py --check
 
 bench: $(VENV)/.dev ## Measure what the targets name; JSON in benchmarks/results
 	$(BIN)/python -m benchmarks.run
@@ -27,8 +28,9 @@ bench: $(VENV)/.dev ## Measure what the targets name; JSON in benchmarks/results
 fuzz: $(VENV)/.dev ## Attack every reader for SECONDS; what fails is kept in tests/fuzz/found
 	$(BIN)/python -m tests.fuzz.fuzz_readers --seconds $(SECONDS)
 
-docs: $(VENV)/.dev ## Write the generated reference pages again
+docs: $(VENV)/.dev ## Write the generated reference pages and the compiled translations again
 	$(BIN)/python scripts/make_reference.py
+	$(BIN)/python scripts/make_messages.py
 
 lock: ## Pin all requirements again (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url pyproject.toml -o requirements.txt

@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from benchmarks import compiling, intelligence, reports, scale
+from benchmarks import compiling, intelligence, pages, reports, scale
 from benchmarks.measuring import clock, command, size_of
 
 FORMATS = ("nessus", "zap", "trivy", "nuclei", "sarif", "generic_json", "generic", "semgrep", "snyk", "asff", "wiz")
@@ -162,10 +162,29 @@ def graph(kind: str, size: int, work: Path) -> dict[str, Any]:
     return {**found, **found["simulate"]}
 
 
+def planned(kind: str, size: int, work: Path) -> dict[str, Any]:
+    """A plan of 20 among 5,000 actions on a made-up graph of `size` states, and one what-if."""
+    found = _printed("planning", "--states", str(size))
+    return {**found, "cpu_s": found["planning"]["cpu_s"], "gap_percent": 100 * found["gap"],
+            "what_if_p95_ms": found["what_if_ms"]["p95"]}  # fmt: skip
+
+
+def peers(kind: str, size: int, work: Path) -> dict[str, Any]:
+    """The same graph of `size` states searched by others: those that are installed."""
+    return _printed("graph_peers", "--states", str(size))
+
+
+def _printed(module: str, *words: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", f"benchmarks.{module}", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1])
+    found = json.loads(done.stdout)
+    return dict(found[0] if isinstance(found, list) else found)
+
+
 _COMPILING = (compiling.compiling,)
 _INTEL = (intelligence.intel_load, intelligence.epss_daily)
-_OWN = (prepare, read, taken, again, same, cycle, cli_help, cli_list, intel_impact, graph)
+_OWN = (prepare, read, taken, again, same, cycle, cli_help, cli_list, intel_impact, graph, planned, peers)
 CASES = {
     one.__name__: one
-    for one in (*_OWN, scale.filled, scale.million, scale.served_list, scale.year, *_COMPILING, *_INTEL)
+    for one in (*_OWN, scale.filled, scale.million, scale.served_list, pages.pages, scale.year, *_COMPILING, *_INTEL)
 }

@@ -1,9 +1,10 @@
 """Measure what the design names as targets, write JSON, and print each figure beside its target.
 
 `python -m benchmarks.run [NAME…] [--size N …]`: names are beginnings of cases (`read`, `import nessus`, `cycle`,
-`help`, `list`, `intel`, `graph`); `--size` is how many findings are imported (default 100,000 and 1,000,000). `huge` (ten million
-exposures), `served` (reading verbs over ten million), `year` (a year of daily scans) and `compiling 1000000` run only when they are named. Every
-measurement runs in a process of its own. Rates are per CPU second, so that a busy machine changes them little.
+`help`, `list`, `intel`, `graph`, `plan`, `peers`); `--size` is how many findings are imported (default 100,000 and
+1,000,000). `huge` (ten million exposures), `served` (reading verbs over ten million), `pages` (people at the pages over
+ten million), `year` (a year of daily scans) and `compiling 1000000` run only when they are named. Every measurement
+runs in a process of its own. Rates are per CPU second, so that a busy machine changes them little.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ TRIVY_MOST = 200_000  # its report is read as a whole
 LONG = (
     "huge",
     "served",
+    "pages",
     "year",
     "compiling at full size",
 )  # only by name: the first takes most of an hour, and much memory
@@ -55,10 +57,13 @@ def plan(sizes: list[int]) -> dict[str, Plan]:
         ("huge million", "million", "huge", 10 * scale.MILLION),
     ]
     groups["served"] = [("served list", "served_list", "served", 10 * scale.MILLION)]
+    groups["pages"] = [("pages", "pages", "pages", 10 * scale.MILLION)]
     groups["year"] = [("year", "year", "year", 10_000)]
     groups["intel"] = [("intel load", "intel_load", "intel", 0), ("intel epss daily", "epss_daily", "intel", 0)]
     groups["compiling"] = [(f"compiling {size}", "compiling", "compiling", size) for size in (10_000, 100_000)]
     groups["compiling at full size"] = [("compiling 1000000", "compiling", "compiling", scale.MILLION)]
+    groups["planned"] = [(f"plan {size}", "planned", "planned", size) for size in (10_000, 100_000)]
+    groups["peers"] = [("peers 10000", "peers", "peers", 10_000)]
     groups["graph"] = [(f"graph {size}", "graph", "graph", size) for size in GRAPHS]
     return groups
 
@@ -71,7 +76,7 @@ def wanted(groups: dict[str, Plan], names: list[str]) -> dict[str, Plan]:
         if not names and group not in LONG:
             found[group] = steps
         elif named:
-            alone = steps[0][1] in ("read", "graph", "compiling", "cli_help")
+            alone = steps[0][1] in ("read", "graph", "planned", "peers", "compiling", "cli_help")
             found[group] = [steps[place] for place in named] if alone else steps[: named[-1] + 1]
     return found
 
@@ -83,7 +88,7 @@ def measure(groups: dict[str, Plan]) -> dict[str, dict[str, Any]]:
         work = Path(tempfile.mkdtemp(prefix="foreshore-bench-"))
         try:
             kind, size = ("read", READ) if group == "read" else steps[0][2:]
-            if kind not in ("help", "graph", "intel", "compiling", *LONG):
+            if kind not in ("help", "graph", "planned", "peers", "intel", "compiling", *LONG):
                 in_child("prepare", kind, str(size), str(work))
             for name, case, kind, size in steps:
                 found[name] = in_child(case, kind, str(size), str(work))

@@ -48,6 +48,7 @@ TARGETS: dict[str, tuple[Target, ...]] = {
         Target("wall_s", "seconds", 60, 60, more=False),
         Target("peak_mib", "MiB at most", 4096, 4096, more=False),
     ),
+    "pages": (Target("p95_ms", "milliseconds", 300, 300, more=False),),
     "served list": (Target("wall_s", "seconds", 2, 2, more=False),),
     "year": (_AGAIN,),
     "intel load": (
@@ -58,6 +59,11 @@ TARGETS: dict[str, tuple[Target, ...]] = {
     "compiling 1000000": (
         Target("cpu_s", "CPU s", 180, 180, more=False),
         Target("peak_mib", "MiB at most", 8192, 8192, more=False),
+    ),
+    "plan 100000": (
+        Target("cpu_s", "CPU s", 180, 180, more=False),
+        Target("gap_percent", "% between plan and bound", 10, 10, more=False),
+        Target("what_if_p95_ms", "milliseconds a what-if, 95th of 100", 100, 100, more=False),
     ),
     "graph 1000000": (
         Target("cpu_s", "CPU s", 20, 20, more=False),

@@ -49,9 +49,26 @@ def pages() -> dict[str, str]:
     made = {
         "cli.md": cli(), "tables.md": tables(), "policy.md": policy(), "readers.md": readers(),
         "generic.md": generic(), "firewall.md": firewall(), "sources.md": sources(),
-        "rules.md": rules(), "words.md": words(), **rule_pages(),
+        "rules.md": rules(), "words.md": words(), "access.md": access(), **rule_pages(),
     }  # fmt: skip
     return {name: text.rstrip() + "\n" for name, text in made.items()}
+
+
+def access() -> str:
+    """Roles and permissions, from the table that the service decides by."""
+    from foreshore.server.roles import DESCRIBED, PERMISSIONS, ROLES
+
+    lines = [
+        "# Roles and what they may", "", MADE, "",
+        "Each over everything, or over business units, teams and services: [who sees what](../explain/access.md).", "",
+        "| role | is for somebody who |", "|---|---|",
+    ]  # fmt: skip
+    lines += [f"| {name} | {text} |" for name, text in DESCRIBED.items()]
+    lines += ["", f"| permission | lets one | {' | '.join(ROLES)} |", f"|---|---|{'---|' * len(ROLES)}"]
+    for name, text in PERMISSIONS.items():
+        marks = " | ".join("yes" if name in held else "" for held in ROLES.values())
+        lines.append(f"| `{name}` | {text} | {marks} |")
+    return "\n".join(lines)
 
 
 def cli() -> str:

@@ -117,6 +117,9 @@ def test_news_revokes_at_once_and_the_next_cycle_treats_it_as_open(cli: Cli, cop
     assert "assumed “not in KEV”; now it is in KEV" in out
     served = rows(cli, copy)[FLAW]
     assert (served["treatment"], served["disposition"]) == ("unknown", None)
+    assert served["reason"].startswith("What a person decided was revoked: ")
+    assert "assumed “not in KEV”; now it is in KEV" in served["reason"]
+    assert "has ended" not in served["reason"]
     impact = cli("intel", "impact", FLAW, "--json", "-w", str(copy)).json()
     assert impact["revoked"] == []
     assert "assumed “not in KEV”" in impact["revoked_before"][0]["because"]
@@ -129,6 +132,35 @@ def test_news_revokes_at_once_and_the_next_cycle_treats_it_as_open(cli: Cli, cop
     assert after["likelihood"] > before["likelihood"]
     told = cli("explain", after["id"], "-w", str(copy)).out
     assert "revoked by foreshore" in told
+
+
+def test_the_report_tells_of_revoked_exceptions_until_somebody_answers(cli: Cli, copy: Path, tmp_path: Path) -> None:
+    def report(form: str) -> str:
+        path = tmp_path / f"report.{form}"
+        assert cli("report", "--format", form, "--out", str(path), "-w", str(copy)).code == 0
+        return path.read_text("utf-8")
+
+    assert accept(cli, copy, FLAW, "not in KEV").code == 0
+    assert cycle(cli, copy)["treatments"]["accepted"] == 1
+    assert json.loads(report("json"))["revoked"] == {"count": 0, "first": []}
+    assert "Exceptions that no longer hold" not in report("html") + report("md")
+    assert cli("intel", "update", "--from", str(kev(tmp_path / "kev.json", WEB, FLAW)), "-w", str(copy)).code == 0
+    for _ in range(2):  # before the next cycle, and after it
+        found = json.loads(report("json"))["revoked"]
+        (one,) = found["first"]
+        assert (found["count"], one["weakness"], one["asset_name"]) == (1, FLAW, "db-1")
+        assert (one["disposition"], one["assumed"]) == ("accepted", ["not in KEV"])
+        assert "now it is in KEV" in one["difference"]
+        assert one["author"] not in ("", "foreshore")
+        assert one["because"] == ACCEPT[-1]
+        for form in ("html", "md"):
+            text = report(form).replace("\\", "")
+            assert "Exceptions that no longer hold" in text
+            assert "now it is in KEV" in text
+            assert f"accepted by {one['author']}" in text
+        cycle(cli, copy)
+    assert accept(cli, copy, FLAW).code == 0
+    assert json.loads(report("json"))["revoked"]["count"] == 0
 
 
 def test_a_cycle_revokes_once_and_a_new_decision_renews(cli: Cli, copy: Path, tmp_path: Path) -> None:

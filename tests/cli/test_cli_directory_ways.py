@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.conftest import few_worlds
+from tests.company import few_worlds
 from tests.prioritization.test_directory_collections import ALICE, WAYS, Objects, after
 
 from foreshore.workspace import Workspace

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.conftest import Cli
+from tests.company import Cli
 
 from foreshore.cycle import opened, pathing
 from foreshore.errors import UsageError
@@ -41,7 +41,7 @@ def test_planted_ways_are_found_and_those_without_a_fact_are_not(made: Path, tmp
     ways = _ways(made)
     assert {one["kind"] for one in ways} == {"directory", "cloud", "network"}
     wrong = []
-    with opened.served(workspace := Workspace.open(folder)) as graph:
+    with opened.with_facts(workspace := Workspace.open(folder)) as graph:
         for one in ways:
             found = pathing.answered(workspace, graph, pathing.Asked(one["source"], one["target"], count=3))
             rules = [[hop["rule"] for hop in path["hops"] if hop["rule"] in one["rules"]] for path in found["paths"]]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.conftest import few_worlds
+from tests.company import few_worlds
 
 MANIFEST = """
 apiVersion: v1

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from foreshore.query import lists
+from foreshore.workspace import Workspace
 
 Cli = Callable[..., Any]
 
@@ -91,7 +95,19 @@ def test_a_pair_of_the_policy_that_is_none_is_refused(cli: Cli, copy: Path) -> N
     (copy / "policy" / "plan.toml").write_text(
         text.replace("excludes = []", 'excludes = [["ACT-1"]]'), encoding="utf-8"
     )
-    assert cli("cycle", "-w", str(copy)).code == 0
-    said = cli("plan", "-w", str(copy))
+    said = cli("cycle", "-w", str(copy))
     assert said.code == 1
     assert "pairs.excludes" in said.err
+
+
+def test_without_wishes_it_is_the_plan_of_the_cycle(cli: Cli, company: Path) -> None:
+    found = plan(cli, company)
+    actions = cli("actions", "--json", "-w", str(company)).json()
+    planned = sorted((one for one in actions if one["number"]), key=lambda one: one["number"])
+    assert [one["id"] for one in found["actions"]] == [one["id"] for one in planned]
+    row = lists.rows(Workspace.open(company), "select result from cycle")[0]
+    kept = json.loads(row["result"])["plan"]
+    assert kept["left"] == [one["left"] for one in found["actions"]]
+    assert (kept["before"], kept["after"], kept["bound"], kept["exact"]) == (
+        found["before"], found["after"], found["bound"], found["exact"],
+    )  # fmt: skip

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.conftest import Cli, few_worlds
+from tests.company import Cli, few_worlds
 
 from foreshore.cycle import opened, pathing
 from foreshore.errors import UsageError
+from foreshore.prioritization import wayfinding
 from foreshore.workspace import Workspace
 
 HOPS = {
@@ -42,11 +43,11 @@ def asked(cli: Cli, workspace: Path, *words: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def answered(company: Path) -> Iterator[Callable[..., Any]]:
+def answered(company: Path) -> Callable[..., Any]:
     """What `paths --json` prints, for many questions on a graph that is compiled once."""
     workspace = Workspace.open(company)
-    with opened.served(workspace) as graph:
-        yield lambda **words: pathing.answered(workspace, graph, pathing.Asked(**words))
+    graph = opened.load(workspace)
+    return lambda **words: pathing.answered(workspace, graph, pathing.Asked(**words))
 
 
 def test_a_way_names_each_hop_with_its_fact_source_and_age(cli: Cli, company: Path) -> None:
@@ -207,3 +208,19 @@ def test_ways_are_found_where_nothing_was_found_wrong(cli: Cli, tmp_path: Path) 
     assert found["reachable"] in ("yes", "unknown")
     assert found["paths"][0]["hops"][-1]["asset_name"]
     assert json.dumps(asked(cli, workspace, "--from", "Node/*", "--to", "Everything")["paths"])
+
+
+def test_a_search_for_ways_that_was_given_up_is_told(
+    cli: Cli, company: Path, answered: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = answered(start="internet", goal="Web shop", count=100)
+    assert whole["complete"]
+    assert not any("given up" in note for note in whole["notes"])
+    monkeypatch.setattr(wayfinding, "FIRST", 1)
+    monkeypatch.setattr(wayfinding, "MOST", 1)
+    few = answered(start="internet", goal="Web shop", count=100)
+    assert not few["complete"]
+    assert len(few["paths"]) < len(whole["paths"])
+    assert few["reachable"] == whole["reachable"]
+    said = cli("paths", "--from", "internet", "--to", "Web shop", "-k", "100", "-w", str(company))
+    assert "the search was given up" in said.err + said.out

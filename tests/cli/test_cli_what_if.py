@@ -31,7 +31,7 @@ def place(company: Path) -> Workspace:
 @pytest.fixture(scope="module")
 def base(place: Workspace) -> Iterator[Opened]:
     """The served cycle, opened once for all questions."""
-    with opened.served(place) as found:
+    with opened.with_facts(place) as found:
         yield found
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.cli.conftest import few_worlds, run
+from tests.company import few_worlds, run
 from tests.corpus import plain_directory as plain
 from tests.corpus.test_directory_paths import ARCHIVE, everything, principals, targets
 
@@ -32,7 +32,7 @@ def test_the_compiled_graph_finds_whoever_a_plain_search_finds(tmp_path: Path) -
     assert run("import", str(ARCHIVE), "-w", str(tmp_path / "ws")).code == 0
     assert run("cycle", "-w", str(tmp_path / "ws")).code == 0
     edges = plain.edges(everything())
-    with opened.served(Workspace.open(tmp_path / "ws")) as found:
+    with opened.with_facts(Workspace.open(tmp_path / "ws")) as found:
         table = found.snapshot.sql("""
             select lower(i.value) as value, coalesce(n.canonical, i.asset) as asset
             from identifiers i left join asset_now n on n.asset = i.asset where i.kind in ('sid', 'cloud_id', 'artifact')

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import permutations
 from typing import Any
@@ -12,10 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from foreshore import scratch
 from foreshore.intel import changes
 from foreshore.intel.rows import Rows
+from foreshore.intel.signals import signals_at
 
-NAME, PACKAGE = "CVE-2099-0001", "pkg:deb/debian/curl?distro=debian-12"
+NAME, OTHER = "CVE-2099-0001", "CVE-2099-0002"
+PACKAGE = "pkg:deb/debian/curl?distro=debian-12"
 EMPTY = Rows("x").table().append_column("feed", pa.array([], pa.string()))
 Words = set[tuple[str, str, float | None, str]]
 
@@ -138,6 +141,133 @@ def test_a_flag_that_is_taken_back_and_set_again_holds_again() -> None:
     rows = rows_after(files, ("kev", "ransomware"))
     assert [holds(rows, "ransomware", day(number)) for number in range(3)] == [True, False, True]
     assert all(holds(rows, "kev", day(number)) for number in range(3))
+
+
+def dated(hour: int, entries: dict[str, int], flagged: Iterable[str] = ()) -> pa.Table:
+    """A whole list of an hour; each entry carries the hour of which it says it was added."""
+    rows = Rows("cisa-kev")
+    for name, added in entries.items():
+        rows.add(name, "kev", moment(added), value=1)
+    for name in flagged:
+        rows.add(name, "ransomware", moment(hour), value=1)
+    rows.date(moment(hour))
+    rows.mark("kev")
+    return rows.table()
+
+
+def moment(hour: int) -> datetime:
+    return datetime(2025, 1, 1) + timedelta(hours=hour)
+
+
+def lake_after(batches: Sequence[Sequence[pa.Table]], asked: frozenset[str] | None = None) -> pa.Table:
+    """The lake's table of signals after reading, batch by batch, as updates do; a batch is one update."""
+    stored, parts = EMPTY, [EMPTY.append_column("known_at", pa.array([], pa.timestamp("us")))]
+    for number, batch in enumerate(batches):
+        with changes.Known(stored) as known:
+            for place, file in enumerate(batch):
+                known.take(file, f"file-{number}-{place}", ("kev", "ransomware"), asked, asked if number else None)
+            added = known.added().cast(EMPTY.schema)
+        stored = pa.concat_tables([stored, added])
+        when = pa.array([datetime(2025, 6, 1) + timedelta(days=number)] * len(added), pa.timestamp("us"))
+        parts.append(added.append_column("known_at", when))
+    return pa.concat_tables(parts)
+
+
+def as_of(lake: pa.Table, hours: Iterable[int]) -> list[list[dict[str, Any]]]:
+    """All that the product says of both weaknesses as of each hour, by its own question to the lake."""
+    said = []
+    with scratch.connect(threads=1) as connection:
+        connection.register("signals", lake)
+
+        def ask(query: str, **tables: pa.Table) -> pa.Table:
+            for name, table in tables.items():
+                connection.register(name, table)
+            return connection.sql(query).to_arrow_table()
+
+        both = pa.table({"weakness": [NAME, OTHER]})
+        for hour in hours:
+            said.append(signals_at(ask, moment(hour), both).to_pylist())
+    return said
+
+
+def by_the_lists(files: dict[int, dict[str, int]], name: str, hour: int) -> bool:
+    """What is so by the rule itself: the last of all entries' dates and all lists' days by then, entries first."""
+    words = [(day, name in entries) for day, entries in files.items() if day <= hour]
+    words += [(entries[name], True) for entries in files.values() if entries.get(name, hour + 1) <= hour]
+    return bool(words) and max(words)[1]
+
+
+ENTRIES = st.dictionaries(st.sampled_from([NAME, OTHER]), st.integers(0, 8), max_size=2)
+LISTS = st.dictionaries(st.integers(1, 9), ENTRIES, min_size=1, max_size=4)
+
+
+@settings(max_examples=15, deadline=None)
+@given(LISTS, st.randoms(use_true_random=False), st.data())
+def test_whole_lists_in_any_order_say_the_same_as_of_every_moment(
+    lists: dict[int, dict[str, int]], lot: Any, data: Any
+) -> None:
+    """Also where the list without an entry was read first, and however many lists an update brings at once."""
+    files = {
+        hour: dated(hour, entries, [name for name in entries if (len(name) + hour + entries[name]) % 2])
+        for hour, entries in lists.items()
+    }
+    hours = sorted({10, *lists, *(added for entries in lists.values() for added in entries.values())})
+    in_order = as_of(lake_after([[files[hour]] for hour in sorted(files)]), hours)
+    order = sorted(files)
+    lot.shuffle(order)
+    cut = data.draw(st.integers(0, len(order)))
+    batches = [[files[hour]] for hour in order[:cut]] + ([sorted_files(files, order[cut:])] if order[cut:] else [])
+    assert as_of(lake_after(batches), hours) == in_order
+    for hour, (one, other) in zip(hours, in_order, strict=True):
+        for row in (one, other):
+            # Before the first list nothing was read: what its entries say of older days is known, all else is not.
+            if row["kev"] is not None:
+                assert row["kev"] == by_the_lists(lists, row["weakness"], hour)
+
+
+def sorted_files(files: dict[int, pa.Table], hours: Sequence[int]) -> list[pa.Table]:
+    return [files[hour] for hour in sorted(hours)]
+
+
+def test_a_removal_that_was_read_before_any_list_with_the_entry_takes_it_back() -> None:
+    lists = [[dated(20, {OTHER: 1})], [dated(10, {NAME: 1, OTHER: 1})]]
+    before, after = as_of(lake_after(lists), [15, 25])
+    assert [row["kev"] for row in before] == [True, True]
+    assert [row["kev"] for row in after] == [False, True]
+
+
+def test_of_a_weakness_that_an_earlier_reading_did_not_ask_for_absence_says_nothing() -> None:
+    with changes.Known(EMPTY) as known:
+        known.take(dated(20, {}), "newer", ("kev",), frozenset())
+        stored = known.added().cast(EMPTY.schema)
+    with changes.Known(stored) as known:
+        known.take(dated(10, {NAME: 1}), "older", ("kev",), frozenset({NAME}), frozenset())
+        assert [row["value"] for row in known.added().to_pylist() if row["weakness"] == NAME] == [1.0]
+
+
+def test_an_entry_that_was_not_asked_for_before_stays_in_the_newer_list_that_had_it() -> None:
+    """The newer list was read for it; a third, older list without it is read when nothing says who was asked."""
+    stored = EMPTY
+    for number, file in enumerate((dated(20, {NAME: 1}), dated(10, {}))):
+        with changes.Known(stored) as known:
+            known.take(file, f"file-{number}", ("kev",), frozenset({NAME}), frozenset())
+            stored = pa.concat_tables([stored, known.added().cast(EMPTY.schema)])
+    read = [row for row in stored.to_pylist() if row["weakness"] == NAME]
+    assert holds(read, "kev", moment(30))
+    assert not holds(read, "kev", moment(12))
+
+
+def test_lists_of_the_same_moment_say_together_what_holds() -> None:
+    first, second = dated(10, {OTHER: 1}), dated(10, {NAME: 1})
+    assert as_of(lake_after([[first], [second]]), [12]) == as_of(lake_after([[second], [first]]), [12])
+    assert [row["kev"] for row in as_of(lake_after([[first], [second]]), [12])[0]] == [True, True]
+
+
+def test_an_entry_counts_once_as_news_though_an_older_list_lacks_it() -> None:
+    with changes.Known(EMPTY) as known:
+        assert known.take(dated(10, {}), "older", ("kev",), None) == 0
+        assert known.take(dated(20, {NAME: 1, OTHER: 1}), "newer", ("kev",), None) == 2
+        assert known.take(dated(30, {OTHER: 1}), "newest", ("kev",), None) == 1
 
 
 def scores(number: int, value: float, *, whole: bool) -> pa.Table:

@@ -212,3 +212,19 @@ def test_from_the_command_line(tmp_path: Path) -> None:
     assert (feeds["kev"]["date"], feeds["kev"]["stale"]) == ("2025-08-02T00:00:00Z", True)
     assert (feeds["epss"]["date"], feeds["epss"]["stale"]) == (None, None)
     assert feeds["epss"]["unknown"] == "its chance of exploitation"
+
+
+def test_a_list_that_took_an_entry_out_counts_whichever_was_read_first(tmp_path: Path) -> None:
+    lists = [
+        kev(tmp_path, "2025-08-01", NAMES[:2]), kev(tmp_path, "2025-08-02", NAMES[:3]), kev(tmp_path, "2025-08-03", NAMES[:1])
+    ]  # fmt: skip
+    said = []
+    for order in ((0, 1, 2), (2, 0, 1), (1, 2, 0)):
+        place = made(tmp_path / f"ws-{order}", NAMES[:3])
+        for number in order:
+            assert read(place, lists[number]).held == ()
+        shown = [command("intel", "show", name, "--json", "-w", str(place.root)) for name in NAMES[:3]]
+        assert [code for code, _, _ in shown] == [0, 0, 0]
+        said.append([json.loads(out)["summary"] for _, out, _ in shown])
+    assert said[0] == said[1] == said[2]
+    assert [one["kev"] for one in said[0]] == [True, False, False]

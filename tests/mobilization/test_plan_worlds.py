@@ -61,9 +61,9 @@ def test_no_plan_removes_more_than_the_bound_and_none_more_than_the_found_one(se
 
 
 @settings(max_examples=40)
-@given(SEEDS, st.integers(1, 3))
-def test_where_every_loss_counts_the_best_of_all_plans_is_found(seed: int, size: int) -> None:
-    losses = sampled(seed, most=64)
+@given(SEEDS, st.integers(1, 3), st.sampled_from([1, 64]))
+def test_where_one_loss_or_every_loss_counts_the_best_of_all_plans_is_found(seed: int, size: int, most: int) -> None:
+    losses = sampled(seed, most)
     found = best(actions(), losses, Terms(most=size))
     greatest = max(losses.left(frozenset()) - losses.left(one) for one in plans(size))
     assert found.exact
@@ -71,10 +71,10 @@ def test_where_every_loss_counts_the_best_of_all_plans_is_found(seed: int, size:
 
 
 @settings(max_examples=40)
-@given(SEEDS, st.frozensets(st.integers(0, COUNT - 1), max_size=3))
-def test_a_loss_that_a_plan_leaves_has_a_proof_without_it(seed: int, chosen: frozenset[int]) -> None:
+@given(SEEDS, st.frozensets(st.integers(0, COUNT - 1), max_size=3), st.sampled_from([1, 64]))
+def test_a_loss_that_a_plan_leaves_has_a_proof_without_it(seed: int, chosen: frozenset[int], most: int) -> None:
     """What is left by the engine is what the losses are worth that still have a proof."""
-    losses = sampled(seed, most=64)
+    losses = sampled(seed, most)
     worth = np.asarray(losses.worth)
     assert worth.sum() == pytest.approx(losses.left(frozenset()))
     weight = np.ones(COUNT)

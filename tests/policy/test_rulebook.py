@@ -10,7 +10,7 @@ import pytest
 from foreshore import policy
 from foreshore.errors import BadPolicy
 from foreshore.policy import files
-from foreshore.policy.rulebook import Text, Variable, read
+from foreshore.policy.rulebook import Ports, Text, Variable, read
 
 GOOD: dict[str, Any] = {
     "title": "A key in a safe", "technique": "T1552.001", "technique_name": "Credentials In Files",
@@ -24,7 +24,7 @@ GOOD: dict[str, Any] = {
 def test_a_rule_is_read_into_terms() -> None:
     (rule,) = read({"own": {"safe_key": GOOD}}).rules
     assert (rule.name, rule.family, rule.variables) == ("safe_key", "own", ["host", "vault"])
-    assert rule.holds[1].arguments == (Variable("vault"), 443)
+    assert rule.holds[1].arguments == (Variable("vault"), Ports((443,)))
     assert rule.where[0].arguments[2] == Text(("open", "read *"))
     assert [term.negated for term in rule.where] == [False, True, False]
     assert [term.name for term in rule.gains] == ["user"]

@@ -124,7 +124,7 @@ def context(known: Known) -> Any:
 
 @dataclass(frozen=True)
 class Step:
-    """What one application of a rule needs and gives."""
+    """What one application of a rule needs and gives; `assumed` where it holds under a condition."""
 
     rule: str
     needs: frozenset[State]
@@ -138,7 +138,8 @@ def steps(known: Known, rulebook: Rulebook) -> list[Step]:
     for one in matching.match(cast(Any, context(known)), rulebook):
         rows = {name: column.tolist() for name, column in one.things.items()}
         for number, unsure in enumerate(one.unsure.tolist()):
-            needs = frozenset((term.name, rows[term.things[0]][number]) for term in one.rule.holds)
+            held = [term for term in one.rule.holds if not term.if_known]  # of ports nothing is known here
+            needs = frozenset((term.name, rows[term.things[0]][number]) for term in held)
             for gain in one.rule.gains:
                 found.append(Step(one.rule.name, needs, (gain.name, rows[gain.things[0]][number]), unsure >= 0))
     for row, kind in enumerate(known.kinds):

@@ -393,3 +393,29 @@ def test_known_answers_of_the_public_sample(shared_data: Path) -> None:
            "privesc2-SetExistingDefaultPolicyVersion-user"}  # fmt: skip
     assert {name for name in users - reached if not name.startswith("fp")} == out
     assert {name for name in reached if name.startswith("fp")} <= {"fp5-nonExploitableConditionConstraint-user"}
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "wanted"),
+    [
+        ("DateLessThan", "2024-01-01T00:00:00Z", "no"),
+        ("DateLessThan", "2031-01-01T00:00:00Z", "assumed"),
+        ("DateGreaterThan", "2024-01-01T00:00:00Z", "yes"),
+        ("DateGreaterThan", "2031-01-01T00:00:00Z", "assumed"),
+        ("DateGreaterThan", "no date at all", "assumed"),
+        ("DateGreaterThan", "1704067200", "yes"),
+    ],
+)
+def test_a_date_is_decided_where_the_export_is_younger(operator: str, value: str, wanted: str) -> None:
+    account = Account(HOME)
+    account.user("start", allow(["iam:AttachUserPolicy"], Condition={operator: {"aws:CurrentTime": value}}))
+    documents = [one if not isinstance(one, dict) else dated(one) for one in account.documents()]
+    known = Held(documents)
+    sure, ever = known.takes(account, sure=True), known.takes(account)
+    assert ("yes" if sure else "assumed" if ever else "no") == wanted
+
+
+def dated(document: dict[str, Any]) -> dict[str, Any]:
+    """The export with a day on which an identity was made."""
+    text = json.dumps(document)
+    return dict(json.loads(text.replace('"UserName":', '"CreateDate": "2025-06-01T00:00:00Z", "UserName":')))

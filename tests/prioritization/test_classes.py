@@ -16,9 +16,9 @@ SIGNALS = pa.table({
 })  # fmt: skip
 
 
-def weighed(title: str, kind: str) -> dict[str, object]:
+def weighed(title: str, kind: str, vector: str = "") -> dict[str, object]:
     row = {"row": 0, "weakness": "tool:x", "kind": kind, "rule": "x", "title": title, "component": "",
-           "component_name": "", "port": 0, "severity": 3, "proof": 4, "cvss_vector": ""}  # fmt: skip
+           "component_name": "", "port": 0, "severity": 3, "proof": 4, "cvss_vector": vector}  # fmt: skip
     found: dict[str, object] = likelihood.weigh(pa.Table.from_pylist([row]), SIGNALS, POLICY).to_pylist()[0]
     return found
 
@@ -53,6 +53,13 @@ def weighed(title: str, kind: str) -> dict[str, object]:
 )  # fmt: skip
 def test_findings_without_a_cve_fall_into_their_class(title: str, kind: str, name: str) -> None:
     assert weighed(title, kind)["class"] == name
+
+
+def test_a_score_of_a_scanner_does_not_hide_that_support_has_ended() -> None:
+    vector = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H"
+    with_score = weighed("Unix operating system unsupported version detection", "end_of_life", vector)
+    assert with_score["class"] == "end of life operating system"
+    assert with_score["success_param"] == "weakness_classes.end of life operating system"
 
 
 def test_every_class_has_a_range_and_says_why() -> None:

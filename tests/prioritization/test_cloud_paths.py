@@ -66,6 +66,8 @@ def azure(scope: str, role: str, *others: Any, **more: Any) -> list[Any]:
         (GROUP, "Managed Identity Contributor", IDENTITY, "yes"),
         (GROUP, "Managed Identity Operator", IDENTITY, "no"),
         (GROUP, "Reader", VM, "no"),
+        (VM, "Machine tamer of our own", VM, "assumed"),
+        (VM, "Monitoring Reader", VM, "no"),
     ],
 )
 def test_roles_of_azure_give_what_lies_below_their_scope(scope: str, role: str, goal: str, wanted: str) -> None:
@@ -133,6 +135,8 @@ OF_ACCOUNT = f"//iam.googleapis.com/projects/shop/serviceAccounts/{ACCOUNT}"
     [
         ([(PROJECT, "roles/owner")], HOST, "yes"),
         ([(PROJECT, "roles/viewer")], HOST, "no"),
+        ([(OF_ACCOUNT, "projects/shop/roles/tamer")], f"google:{ACCOUNT}", "assumed"),
+        ([(OF_ACCOUNT, "roles/iam.serviceAccountViewer")], f"google:{ACCOUNT}", "no"),
         ([(PROJECT, "roles/iam.serviceAccountTokenCreator")], f"google:{ACCOUNT}", "yes"),
         ([(OF_ACCOUNT, "roles/iam.serviceAccountTokenCreator")], f"google:{ACCOUNT}", "yes"),
         ([(PROJECT, "roles/iam.serviceAccountKeyAdmin")], f"google:{ACCOUNT}", "yes"),

@@ -258,6 +258,44 @@ def test_facts_come_out_of_their_text_as_they_went_in() -> None:
     assert labelling.unpacked(texts).to_pylist() == table.select(labelling.PACKED).to_pylist()
 
 
+def test_the_service_goes_into_the_text_and_changes_no_decision() -> None:
+    import json
+
+    from foreshore.prioritization import labelling
+
+    table = facts({}, {})
+    placed = table.append_column("serves", pa.array(["Card payments", None])).append_column("tier", pa.array([4, None]))
+    texts = labelling.packed(placed)
+    assert [json.loads(text)["tier"] for text in texts.to_pylist()] == [4, None]
+    assert labelling.unpacked(texts).to_pylist() == table.select(labelling.PACKED).to_pylist()
+
+
+def test_an_asset_counts_by_its_most_important_service() -> None:
+    from types import SimpleNamespace
+
+    from foreshore import facts as words
+    from foreshore.prioritization import labelling
+
+    services = (words.Service("Shop", tier=3), words.Service("Cards", tier=5), words.Service("Pay", tier=5))
+    context = SimpleNamespace(
+        exposures=pa.table({"asset": [1, 2, 3, 1]}), services=services,
+        members=pa.table({"number": [0, 0, 1, 2], "asset": [1, 2, 1, 1]}),
+    )  # fmt: skip
+    named: Any = SimpleNamespace(context=context, scope=words.Scope("Example", services=services))
+    assert {name: column.to_pylist() for name, column in labelling.serves(named).items()} == {
+        "serves": ["Cards", "Shop", None, "Cards"], "tier": [5, 3, None, 5],
+    }  # fmt: skip
+    nothing: Any = SimpleNamespace(context=context, scope=words.Scope("Example"))
+    assert labelling.serves(nothing)["tier"].to_pylist() == [None] * 4
+
+
+def test_ended_support_is_said_where_no_feed_speaks_of_it() -> None:
+    from foreshore.prioritization import maturity
+
+    assert "support has ended" in maturity.of_class("", "tool:1", POLICY, "end_of_life")
+    assert maturity.of_class("", "tool:1", POLICY, "vulnerability") == maturity.NAMELESS
+
+
 def test_decision_points_name_value_fact_and_source() -> None:
     import json
 

@@ -42,6 +42,14 @@ def test_every_exposure_has_one_treatment_and_sentences(rows: list[Any]) -> None
     assert all(treatment.would_lower(given_rows, found))
 
 
+def test_what_leads_somewhere_critical_already_is_not_told_to_begin_with_it() -> None:
+    rows = [(0.01, 0.01, "yes", leads, "poc", "", False) for leads in ("yes", "no")]
+    there, not_there = treatment.would_lower(judged(rows), np.array(["watch", "watch"], dtype=object))
+    assert "becomes part of a way" not in there
+    assert "more of the modelled risk" in there
+    assert "becomes part of a way to something critical" in not_there
+
+
 @given(st.lists(ROW, min_size=1, max_size=40))
 def test_nothing_ruled_out_or_accepted_is_acted_on(rows: list[Any]) -> None:
     found = treatment.decide(judged(rows), POLICY)

@@ -8,11 +8,13 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.graph.small import graphs
 
 from foreshore.graph import Graph, reach
+from foreshore.prioritization import wayfinding
 from foreshore.prioritization.wayfinding import Question, Way, chance_of, layered, ways
 
 LEVELS = (0.1, 0.5, 0.9, 1.0)
@@ -135,3 +137,29 @@ def test_layers_hold_twice_what_the_graph_holds(graph: Graph, marked: set[int]) 
     assert (graph.p[step] == twice.p).all()
     if not mask.any():
         assert not held[graph.states :].any()
+
+
+def fan(wide: int) -> Graph:
+    """As many ways of two steps from state 0 to state 1 as `wide`."""
+    between = np.arange(wide, dtype=np.int32) + 2
+    src, dst = np.concatenate([0 * between, between]), np.concatenate([between, 0 * between + 1])
+    return Graph(wide + 2, src, dst, np.full(2 * wide, 0.5), np.arange(2 * wide))
+
+
+@pytest.mark.parametrize(("most", "complete"), [(4, False), (16, False), (40, True)])
+def test_a_search_that_was_given_up_says_so(monkeypatch: pytest.MonkeyPatch, most: int, complete: bool) -> None:
+    monkeypatch.setattr(wayfinding, "FIRST", 4)
+    monkeypatch.setattr(wayfinding, "MOST", most)
+    graph = fan(30)
+    asked = question(graph, [[0]], 1)
+    told = wayfinding.looked(graph, asked, lambda _: 0, 2)
+    assert len(told.ways) == 1
+    assert told.complete is complete
+    assert wayfinding.looked(graph, asked, lambda _: 0, 1).complete, "as many as were asked for"
+
+
+def test_attackers_that_are_not_asked_one_by_one_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wayfinding, "APART", 2)
+    graph = replace(fan(3), guard=np.array([-1, -1, -1, -1, -1, 0], np.int32))
+    for starts, complete in (([[0], [2]], True), ([[0], [2], [3]], False)):
+        assert wayfinding.looked(graph, question(graph, starts, 1), tuple, 9).complete is complete

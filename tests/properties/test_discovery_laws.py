@@ -7,6 +7,7 @@ the same runs one commit after another. Both must tell the same assets, exposure
 from __future__ import annotations
 
 import itertools
+import os
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -390,9 +391,10 @@ def ordered(
     return {key: sorted(events, key=lambda one: (one[0], order.index(one[1]))) for key, events in lives.items()}
 
 
+# The same few examples on every run; HYPOTHESIS=explore draws many new ones.
 RELAXED = settings(
     deadline=None,
-    max_examples=60,
+    max_examples=200 if os.environ.get("HYPOTHESIS") == "explore" else 24,
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import run
+from tests.company import run
 from tests.prioritization.aws_worlds import ADMIN, Account, allow, trusting
 
 HOME = "111122223333"

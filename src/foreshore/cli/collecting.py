@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from foreshore.cli.shared import JsonOption, WorkspaceOption, note, open_workspace, print_json, say, table
-from foreshore.errors import ForeshoreError, UsageError
+from foreshore.errors import UsageError
 
 if TYPE_CHECKING:
-    from foreshore.discovery.collecting import Collected
     from foreshore.discovery.connectors._sources import Source
     from foreshore.workspace import Workspace
-
-
-DECIDING = ("defectdojo",)  # connectors of products in which people decide
 
 
 def register(app: typer.Typer) -> None:
@@ -42,6 +37,7 @@ def collect(
 
     Example: foreshore collect cloud --dry-run
     """
+    from foreshore.cycle import gathering
     from foreshore.discovery import collecting
 
     opened = open_workspace(workspace)
@@ -52,7 +48,7 @@ def collect(
     if dry_run:
         _show_plan(chosen, json)
         return
-    if decisions and not any(source.kind in DECIDING for source in chosen):
+    if decisions and not any(source.kind in gathering.DECIDING for source in chosen):
         raise UsageError("these sources have no decisions to take over", where="--decisions", hint="leave it out")
     results = [_one(opened, source, quiet=json, decisions=decisions) for source in chosen]
     if json:
@@ -62,77 +58,13 @@ def collect(
 
 
 def _one(workspace: Workspace, source: Source, quiet: bool, decisions: bool = False) -> dict[str, Any]:
-    """Collect and import one source; an error of one source does not stop the others."""
-    from foreshore.cycle import leave
-    from foreshore.discovery import collecting
+    """Collect one source and show what came of it."""
+    from foreshore.cycle import gathering
 
-    shown: dict[str, Any] = {"source": source.name, "connector": source.kind, "answers": 0, "resumed": 0,
-                             "refused": [], "import": None, "error": None}  # fmt: skip
-    try:
-        with collecting.held(workspace, source):
-            found = collecting.collect(
-                workspace, source, on_note=note if quiet else say, leave=leave.of(workspace, source.kind)
-            )
-            shown |= {"answers": found.answers, "resumed": found.resumed, "refused": _told(found)}
-            shown["import"] = _imported(workspace, found)
-            if shown["import"]["errors"]:
-                say(f"{source.name}: kept aside in {collecting.put_aside(workspace, source)}")
-            else:
-                if decisions and source.kind in DECIDING:
-                    shown["decisions"] = _decided(workspace, found)
-                collecting.clear(workspace, source)
-                if found.resumed == found.answers:
-                    say(f"{source.name}: this was the collection of {found.collected_at}; run again for the present")
-    except ForeshoreError as error:
-        shown["error"] = error.sentence()
-        say(f"foreshore: {error.sentence()}")
+    shown = gathering.one(workspace, source, decisions=decisions, note=note if quiet else say, say=say)
     if not quiet:
         _show_result(shown)
     return shown
-
-
-def _decided(workspace: Workspace, found: Collected) -> dict[str, Any]:
-    """Take over the words that people gave in the source."""
-    import msgspec
-
-    from foreshore.cycle import bringing
-
-    told: dict[str, Any] = msgspec.to_builtins(bringing.bring(workspace, found))
-    for one in told["left_out"]:
-        say(f"not taken over: {one}")
-    say(f"{found.source}: {told['taken']} decisions taken over, {told['known']} exposures had a word already")
-    return told
-
-
-def _told(found: Collected) -> list[dict[str, str]]:
-    import msgspec
-
-    told: list[dict[str, str]] = msgspec.to_builtins(found.refused)
-    return told
-
-
-def _imported(workspace: Workspace, found: Collected) -> dict[str, Any]:
-    """Import the reports of a collection, each under its source, and add up what that did."""
-    import msgspec
-
-    from foreshore.cycle import scopes, taking
-
-    site = scopes.site_of_import(workspace, found.site or None, found.vantage, say)
-    total: dict[str, Any] = {}
-    for path, source in found.reports:
-        result = taking.take(
-            workspace, [Path(path)], source=source or None, site=site, vantage=found.vantage, on_note=note
-        )
-        total = _sum(total, msgspec.to_builtins(result))
-    return total
-
-
-def _sum(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
-    if not left:
-        return right
-    counts = {name: {key: left[name][key] + right[name][key] for key in left[name]} for name in ("exposures", "assets")}
-    lists = {name: [*left[name], *right[name]] for name in ("runs", "errors", "skipped")}
-    return lists | counts
 
 
 def _show_list(workspace: Workspace, json: bool) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -22,10 +21,6 @@ from foreshore.cli.shared import (
     table,
 )
 from foreshore.errors import PolicyStop, UsageError
-
-if TYPE_CHECKING:
-    from foreshore.intel.held import Held
-    from foreshore.intel.update import UpdateResult
 
 intel_app = typer.Typer(no_args_is_help=True, help="What the world knows of weaknesses.", rich_markup_mode=None)
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The id of what is held, or its beginning.")]
@@ -59,18 +54,19 @@ def update(
 
     Example: foreshore intel update --from feeds/
     """
-    from foreshore.cycle import news as telling
-    from foreshore.intel import update as updating
+    from foreshore.cycle import feeding
 
     if from_evidence and sources:
         raise UsageError("either new sources or what is kept", where="--from-evidence", hint="leave out --from")
-    opened, started = open_workspace(workspace), datetime.now(UTC)
-    found = updating.update(
-        opened, sources=sources or None, only_present=not everything, say=note, from_evidence=from_evidence
+    result, told = feeding.update(
+        open_workspace(workspace),
+        sources=sources or (),
+        everything=everything,
+        from_evidence=from_evidence,
+        on_note=note,
     )
-    result, told = told_update(found), telling.after_update(opened, started)
     if json:
-        print_json({**result, "impact": told["impact"]})
+        print_json(result)
     else:
         show_update(result)
         news.show_after(told)
@@ -78,36 +74,6 @@ def update(
         raise typer.Exit(1)
     if result["held"]:
         raise typer.Exit(PolicyStop.exit_code)
-
-
-def told_update(result: UpdateResult) -> dict[str, Any]:
-    """Return what `intel update --json` prints."""
-    return {
-        "feeds": [
-            {"feed": one.feed, "file": one.name, "digest": one.digest, "observed_at": one.date, "read": one.signals,
-             "new": one.new}
-            for one in result.read
-        ],
-        "new": result.new,
-        "aliases": result.aliases,
-        "weaknesses": result.weaknesses if result.weaknesses >= 0 else None,
-        "age_days": result.stale,
-        "never_read": list(result.missing),
-        "unchanged": list(result.unchanged),
-        "held": [told_held(one) for one in result.held],
-        "errors": [{"file": name, "error": why} for name, why in result.failed],
-        "skipped": [{"file": name, "why": why} for name, why in result.skipped],
-    }  # fmt: skip
-
-
-def told_held(held: Held) -> dict[str, Any]:
-    """Return what `intel held --json` prints of one."""
-    import msgspec
-
-    told: dict[str, Any] = msgspec.to_builtins(held)
-    return {name: told[name] for name in (
-        "id", "feed", "held_at", "reasons", "moved", "present", "exposures", "kinds", "examples", "files"
-    )}  # fmt: skip
 
 
 def show_update(result: dict[str, Any]) -> None:
@@ -163,9 +129,9 @@ def held(workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
 
     Example: foreshore intel held
     """
-    from foreshore.intel import held as waiting
+    from foreshore.cycle import feeding
 
-    found = [told_held(one) for one in waiting.listed(open_workspace(workspace))]
+    found = feeding.held(open_workspace(workspace))
     if json:
         print_json(found)
         return
@@ -200,18 +166,13 @@ def release(
 
     Example: foreshore intel release kev-3f9a12cd --because "confirmed with the catalogue's makers"
     """
-    from foreshore.cycle import news as telling
-    from foreshore.intel import held as waiting
-    from foreshore.intel import taking
+    from foreshore.cycle import feeding
 
-    opened, started = open_workspace(workspace), datetime.now(UTC)
-    found = waiting.find(opened, ident)
-    new = taking.release(opened, found, because=because, author=getpass.getuser())
-    told = telling.after_update(opened, started)
+    found, told = feeding.release(open_workspace(workspace), ident, because=because, author=getpass.getuser())
     if json:
-        print_json({"id": found.id, "decided": "release", "new": new, "impact": told["impact"]})
+        print_json(found)
         return
-    typer.echo(f"{found.id} is released: {new:,} statements are new. The next cycle counts with them.")
+    typer.echo(f"{found['id']} is released: {found['new']:,} statements are new. The next cycle counts with them.")
     news.show_after(told)
 
 
@@ -223,15 +184,13 @@ def discard(
 
     Example: foreshore intel discard kev-3f9a12cd --because "the file was cut off at its makers"
     """
-    from foreshore.intel import held as waiting
+    from foreshore.cycle import feeding
 
-    opened = open_workspace(workspace)
-    found = waiting.find(opened, ident)
-    waiting.discard(opened, found, because=because, author=getpass.getuser())
+    found = feeding.discard(open_workspace(workspace), ident, because=because, author=getpass.getuser())
     if json:
-        print_json({"id": found.id, "decided": "discard", "new": 0})
+        print_json(found)
         return
-    typer.echo(f"{found.id} is discarded; nothing was changed.")
+    typer.echo(f"{found['id']} is discarded; nothing was changed.")
 
 
 @intel_app.command()

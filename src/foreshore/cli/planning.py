@@ -38,7 +38,7 @@ def plan(
     from foreshore.cycle import planning
 
     wishes = planning.Wishes(
-        _hours(hours or []), changes, must or (), barred or (), excludes or (), needs or (), worlds or planning.WORLDS
+        _hours(hours or []), changes, must or (), barred or (), excludes or (), needs or (), worlds
     )
     found = planning.plan(open_workspace(workspace), wishes, on_note=note)
     if json:

@@ -49,12 +49,13 @@ def exposures(
     if json:
         print_json(list(lists.exposures(opened, where=where, top=top)))
     else:
-        _show_exposures(list(lists.exposures(opened, where=where, top=top or 20)))
+        show_exposures(list(lists.exposures(opened, where=where, top=top or 20)))
     if fail_on and any(True for _ in lists.exposure_rows(opened, where=fail_on, top=1, dismissed=False)):
         raise PolicyStop(f"an open exposure matches “{fail_on}”")
 
 
-def _show_exposures(rows: list[dict[str, Any]]) -> None:
+def show_exposures(rows: list[dict[str, Any]]) -> None:
+    """Print exposures for people."""
     head = ("#", "exposure", "what", "where", "reachable?", "exploit?", "leads to", "risk it carries", "treatment")
     table(head, [exposure_row(row) for row in rows], right=(0,))
     if not rows:

@@ -6,27 +6,30 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from foreshore import facts
+from foreshore.cycle import planning
 from foreshore.mobilization import actions, plan
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pyarrow as pa
 
     from foreshore.cycle.snapshot import LakeSnapshot
     from foreshore.mobilization.actions import Action
     from foreshore.mobilization.plan import Plan
+    from foreshore.mobilization.plan_worlds import Sampled
     from foreshore.prioritization.stage import Assessed
 
 ALONE = 24  # actions for which the engine says what each removes alone; for others a lower bound stands
-PLANNED = 10
-WEEKS = 4.0  # a team's hours are per week; a plan is for a month
 
 
 @dataclass(frozen=True)
 class Acted:
-    """Actions, the plan over them, and the rows to append."""
+    """Actions, the plan over them (`exact`: none is better on its years), and the rows to append."""
 
     actions: list[Action]
     plan: Plan
+    exact: bool
     batches: facts.Batches
 
 
@@ -38,8 +41,11 @@ def act(snapshot: LakeSnapshot, assessed: Assessed) -> Acted:
 
     table = assessed.batches["assessments"]
     found = actions.group(snapshot, table)
-    _remove_alone(found, assessed)
-    chosen = plan.choose(found, assessed.left, assessed.flow, hours=hours_of(snapshot.scope), most=PLANNED)
+    model, ordered = assessed.modelled, planning.in_order(found)
+    losses = planning.sampled(model, ordered, snapshot.seed, planning.worlds_of(model))
+    _remove_alone(ordered, losses, assessed.flow)
+    best = planning.of_cycle(ordered, model, losses, snapshot.as_of)
+    chosen = best.plan
     number = {one.action.key: place for place, one in enumerate(chosen.actions, start=1)}
     rows = [_row(snapshot.cycle, one, number.get(one.key)) for one in found]
     effects = _effects(found)
@@ -49,7 +55,7 @@ def act(snapshot: LakeSnapshot, assessed: Assessed) -> Acted:
         "actions": pa.Table.from_pylist(rows, schema=_schema()),
         "action_effects": effects.add_column(0, "cycle", pa.array(np.full(effects.num_rows, snapshot.cycle))),
     }
-    return Acted(found, chosen, batches)
+    return Acted(found, chosen, best.exact, batches)
 
 
 def _effects(found: list[Action]) -> pa.Table:
@@ -57,26 +63,22 @@ def _effects(found: list[Action]) -> pa.Table:
     import numpy as np
     import pyarrow as pa
 
-    closed = [action.exposures for action in found]
+    closed = [action.closes for action in found]
     keys = np.array([action.key for action in found], np.int64)
     return pa.table({
         "action": pa.array(np.repeat(keys, [len(one) for one in closed])),
-        "exposure": pa.array(np.array([key for one in closed for key in one], np.int64)),
+        "exposure": pa.array(np.concatenate([np.zeros(0, np.int64), *closed])),
     })  # fmt: skip
 
 
-def hours_of(scope: facts.Scope) -> dict[str, float]:
-    """Return the hours of a month for the teams that gave theirs."""
-    return {team.name: team.hours_per_week * WEEKS for team in scope.teams if team.hours_per_week is not None}
-
-
-def _remove_alone(found: list[Action], assessed: Assessed) -> None:
-    flow = plan.flow_of(found, assessed.flow)
-    before = assessed.left(())
-    for action in sorted(found, key=lambda one: (-flow[one.key], one.key))[:ALONE]:
-        if flow[action.key] <= 0:
+def _remove_alone(ordered: list[Action], losses: Sampled, flow: Mapping[int, float]) -> None:
+    """Ask the engine what the likeliest actions remove alone; `ordered` are the numbers of `losses`."""
+    share = plan.flow_of(ordered, flow)
+    for number in sorted(range(len(ordered)), key=lambda one: (-share[ordered[one].key], ordered[one].key))[:ALONE]:
+        action = ordered[number]
+        if share[action.key] <= 0:
             break
-        alone = before - assessed.left(action.exposures)
+        alone = losses.left(frozenset()) - losses.left(frozenset([number]))
         scale = alone / action.removes if action.removes > 0 else 0.0
         action.low, action.high = min(alone, action.low * scale), min(1.0, max(alone, action.high * scale))
         action.removes = alone

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from foreshore.cycle import running
 from foreshore.errors import WorkspaceError
 from foreshore.query import lists
 from foreshore.store import open_lake
@@ -24,6 +23,8 @@ def served(workspace: Workspace) -> dict[str, Any]:
 
 def inputs_of(workspace: Workspace, row: dict[str, Any]) -> Inputs:
     """Return scope, policy and decisions as the cycle of `row` read them."""
+    from foreshore.cycle import running
+
     with open_lake(workspace, read_only=True) as lake:
         return running.restored(lake, row)
 
@@ -34,6 +35,8 @@ def snapshot(workspace: Workspace, row: dict[str, Any], read: Inputs | None = No
 
     Raises WorkspaceError where that version of the facts has been removed since.
     """
+    from foreshore.cycle import running
+
     inputs = read or inputs_of(workspace, row)
     try:
         lake = open_lake(workspace, read_only=True, version=row["snapshot"])

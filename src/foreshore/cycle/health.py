@@ -154,7 +154,7 @@ def _policy(workspace: Workspace) -> Iterator[Finding]:
 
 
 def _decisions(workspace: Workspace) -> Iterator[Finding]:
-    if not workspace.decisions_file.exists():
+    if not decisions.exist(workspace):
         yield Finding("decisions", "good", "none was made yet")
         return
     with decisions.open(workspace) as opened:

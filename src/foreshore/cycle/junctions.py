@@ -30,8 +30,12 @@ def junctions(workspace: Workspace, top: int = 10) -> dict[str, Any]:
     way leads without it, `services` those that would lose less, by which share of their losses.
     Raises NothingToRead before the first cycle.
     """
-    with opened.served(workspace) as graph:
-        return {"cycle": keys.show("CYC", graph.cycle), "unit": "share of modelled risk", **found(graph, top)}
+    return answered(opened.load(workspace), top)
+
+
+def answered(graph: Opened, top: int = 10) -> dict[str, Any]:
+    """Answer on an opened cycle; see `junctions`."""
+    return {"cycle": keys.show("CYC", graph.cycle), "unit": "share of modelled risk", **found(graph, top)}
 
 
 def found(graph: Opened, top: int) -> dict[str, list[dict[str, Any]]]:

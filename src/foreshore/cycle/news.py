@@ -75,12 +75,14 @@ def impact(workspace: Workspace, name: str, *, now: datetime | None = None) -> d
     return {**whole, "sentences": news_words.sentences(whole)}
 
 
-def after_update(workspace: Workspace, since: datetime, *, now: datetime | None = None) -> dict[str, Any]:
+def after_update(
+    workspace: Workspace, since: datetime, *, now: datetime | None = None, record: bool = True
+) -> dict[str, Any]:
     """Return what the intelligence taken in since `since` means here: `lines`, `more`, `unchanged`, `impact`.
 
     `lines` has at most ten, the most important first, and `more` counts the rest; `unchanged` counts the
     open weaknesses with news that changes nothing. Nothing new, and no cycle yet, give empty lists.
-    Exceptions that no longer hold are revoked here, and stand first.
+    Exceptions that no longer hold are revoked here, and stand first; without `record` they are only told.
     """
     nothing: dict[str, Any] = {"lines": [], "more": 0, "unchanged": 0, "impact": []}
     try:
@@ -93,7 +95,8 @@ def after_update(workspace: Workspace, since: datetime, *, now: datetime | None 
                 return nothing
             weighed = _weigh(workspace, lake, chosen, _naive(now))
             every = news_parts.told(workspace, weighed, [[one] for one in chosen])
-            revoking.record(workspace, lake, weighed.broken)
+            if record:
+                revoking.record(workspace, lake, weighed.broken)
     except NothingToRead:
         return nothing
     moved = sorted((one for one in every if one["matters"]), key=news_words.order)

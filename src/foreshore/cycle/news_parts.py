@@ -313,10 +313,10 @@ def _due(rows: list[Row]) -> Row | None:
 
 def _words(workspace: Workspace, rows: list[Row]) -> dict[int, Row]:
     """Return who decided on the exposures that a person accepted, until when, and what was known then."""
-    if not rows or not workspace.decisions_file.exists():
-        return {}
     from foreshore import decisions
 
+    if not rows or not decisions.exist(workspace):
+        return {}
     wanted = [row["exposure"] for row in rows if row["disposition"] in TAKEN]
     with decisions.open(workspace) as opened:
         entries = [entry for at in range(0, len(wanted), 500) for entry in opened.history(*wanted[at : at + 500])]

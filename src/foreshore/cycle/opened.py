@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from types import SimpleNamespace
@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from foreshore.cycle import again
+from foreshore import scratch
+from foreshore.cycle import again, kept
+from foreshore.cycle.kept import Kept
 from foreshore.prioritization.explain import Narrator
-from foreshore.prioritization.modelled import Modelled, modelled
+from foreshore.prioritization.modelled import Graphed, modelled
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pyarrow as pa
 
     from foreshore.cycle.snapshot import LakeSnapshot
@@ -25,19 +29,31 @@ if TYPE_CHECKING:
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-_IDENTIFIERS = """
-    select coalesce(n.canonical, i.asset) as asset, list(distinct i.value order by i.value) as identifiers
-    from identifiers i left join asset_now n on n.asset = i.asset where i.observed_at <= $as_of group by 1
-"""
-
 
 @dataclass(frozen=True)
 class Opened:
-    """A compiled cycle and the snapshot it was compiled from; valid while that is open."""
+    """A compiled cycle with what people call its parts. Only `snapshot` needs the facts, and is there while they are open."""
 
-    cycle: int
-    snapshot: LakeSnapshot
-    found: Modelled
+    row: Mapping[str, Any]
+    kept: Kept
+    open_facts: Callable[[], LakeSnapshot] | None = None
+
+    @property
+    def cycle(self) -> int:
+        """Number of the cycle."""
+        return int(self.row["cycle"])
+
+    @property
+    def found(self) -> Graphed:
+        """What was compiled."""
+        return self.kept.found
+
+    @cached_property
+    def snapshot(self) -> LakeSnapshot:
+        """The facts as the cycle read them, opened when they are first asked for; only within `with_facts`."""
+        if self.open_facts is None:
+            raise ValueError("the facts of this cycle are not open")
+        return self.open_facts()
 
     @cached_property
     def asset_keys(self) -> Ints:
@@ -86,10 +102,6 @@ class Opened:
         """The assets by row, with all identifiers and the services they belong to."""
         import pyarrow as pa
 
-        from foreshore.query import attributes
-
-        moment = attributes.moment(self.snapshot.as_of)
-        named = self.snapshot.sql(_IDENTIFIERS.replace("$as_of", moment))
         services = pa.array(self.service_names, pa.string())
         numbers = self.found.context.members.column("number")
         members = pa.table({
@@ -102,12 +114,47 @@ class Opened:
             left join (select asset, list(service order by service) as services from members group by 1) m using (asset)
             order by a.asset
         """
-        return self.snapshot.sql(query, here=self.found.context.assets, named=named, members=members)
+        connection = scratch.connect()
+        try:
+            tables = {"here": self.found.context.assets, "named": self.kept.identifiers, "members": members}
+            for name, table in tables.items():
+                connection.register(name, table)
+            return connection.execute(query).to_arrow_table()
+        finally:
+            connection.close()
+
+
+def load(workspace: Workspace, row: Mapping[str, Any] | None = None) -> Opened:
+    """Return the served cycle (or that of `row`), as it was kept, else compiled again and kept from then on.
+
+    What is returned needs nothing that is open, is never changed, and may be asked from several threads.
+    Raises NothingToRead before the first cycle.
+    """
+    row = row or again.served(workspace)
+    found = kept.read(workspace, row)
+    if found is None:
+        with again.snapshot(workspace, dict(row)) as snapshot:
+            found = kept.of(snapshot, modelled(snapshot))
+        kept.write(workspace, row, found)
+    return Opened(row, found)
+
+
+_CURRENT: dict[Path, Opened] = {}
+
+
+def current(workspace: Workspace) -> Opened:
+    """Return the served cycle, loaded once in a process for as long as it is the one that is served."""
+    row = again.served(workspace)
+    found = _CURRENT.get(workspace.root)
+    if found is None or found.row != row:
+        found = load(workspace, row)
+        _CURRENT[workspace.root] = found
+    return found
 
 
 @contextmanager
-def served(workspace: Workspace) -> Iterator[Opened]:
-    """Yield the served cycle, compiled again; raises NothingToRead before the first cycle."""
-    row = again.served(workspace)
-    with again.snapshot(workspace, row) as snapshot:
-        yield Opened(int(row["cycle"]), snapshot, modelled(snapshot))
+def with_facts(workspace: Workspace, base: Opened | None = None) -> Iterator[Opened]:
+    """Yield the served cycle (or `base`) with the facts that it read, for questions that suppose other facts."""
+    opened = base or load(workspace)
+    with ExitStack() as stack:
+        yield Opened(opened.row, opened.kept, lambda: stack.enter_context(again.snapshot(workspace, dict(opened.row))))

@@ -14,8 +14,9 @@ from foreshore.cycle import naming, opened
 from foreshore.cycle.naming import Meant
 from foreshore.cycle.opened import Opened
 from foreshore.errors import UsageError
+from foreshore.graph import reach
 from foreshore.prioritization import answers, wayfinding
-from foreshore.prioritization.wayfinding import Question, Way
+from foreshore.prioritization.wayfinding import Looked, Question, Way
 from foreshore.query import compiling, language
 from foreshore.query.fields import PATHS
 
@@ -44,8 +45,7 @@ def paths(workspace: Workspace, asked: Asked) -> dict[str, Any]:
     """
     if asked.where.strip():
         language.parse(asked.where, PATHS)
-    with opened.served(workspace) as graph:
-        return answered(workspace, graph, asked)
+    return answered(workspace, opened.load(workspace), asked)
 
 
 def answered(workspace: Workspace, graph: Opened, asked: Asked) -> dict[str, Any]:
@@ -57,12 +57,12 @@ def answered(workspace: Workspace, graph: Opened, asked: Asked) -> dict[str, Any
     through = [naming.meant(workspace, graph, one) for one in asked.through]
     avoid = [naming.meant(workspace, graph, one) for one in asked.avoid]
     question = question_of(graph, start, goal, through, avoid)
-    told = _Teller(graph, start)
+    shown, complete = _found(graph, question, _Teller(graph, start), asked)
+    notes = [note for one in (start, goal, *through, *avoid) if one for note in one.notes]
     return {
         "from": start.label if start else "any attacker of the scope", "to": goal.label if goal else "any service",
         "cycle": keys.show("CYC", graph.cycle), "reachable": reachable(graph, question),
-        "paths": _found(graph, question, told, asked),
-        "notes": [note for one in (start, goal, *through, *avoid) if one for note in one.notes],
+        "paths": shown, "complete": complete, "notes": notes if complete else [*notes, GIVEN_UP],
     }  # fmt: skip
 
 
@@ -91,28 +91,61 @@ def question_of(
     for one in avoid:
         usable &= ~naming.steps_of(graph, one)
     wanted = tuple(naming.steps_of(graph, one) for one in through)
-    return Question(tuple(dict.fromkeys(groups)), tuple(map(int, goals)), usable, wanted)
+    return Question(tuple(dict.fromkeys(groups)), tuple(map(int, goals)), usable, wanted, _stands(graph, start))
+
+
+_MACHINES = ("host", "device", "ot_device")
+
+
+def _stands(graph: Opened, start: Meant | None) -> tuple[int, ...]:
+    """Return the places from which whoever starts as an identity, and nowhere in particular, may sign in: any inside."""
+    if start is None or not start.assets:
+        return ()
+    kinds = graph.found.context.assets.column("kind").take(np.array(start.assets, np.int64)).to_pylist()
+    if any(kind in _MACHINES for kind in kinds):
+        return ()
+    states = graph.found.compiled.states
+    return tuple(int(states.place(number)) for number in range(1, states.places))
 
 
 def reachable(graph: Opened, question: Question) -> str:
     """Return yes where known steps alone make a way, unknown where unknown facts are needed, no where nothing does."""
-    certain = graph.found.model.certain
+    certain, given_up = graph.found.model.certain, False
     for answer, usable in (("yes", question.usable & certain), ("unknown", question.usable)):
-        if _ways(graph, replace(question, usable=usable), 1):
+        asked = replace(question, usable=usable)
+        found = _looked(graph, asked, 1)
+        open_ = not found.ways and not found.complete and _closed(graph, asked)
+        if found.ways or (open_ and not question.through):
             return answer
-    return "no"
+        given_up |= open_
+    return "unknown" if given_up else "no"
 
 
-def _ways(graph: Opened, question: Question, count: int) -> list[Way]:
+def _closed(graph: Opened, question: Question) -> bool:
+    """Does any attacker of a question get to a goal at all, wherever the way leads through?"""
+    model = graph.found.model.graph
+    starts = (np.array([*group, *question.held], np.int32) for group in question.starts)
+    goals = np.array(question.goals, np.int64)
+    return any(bool(reach(model, one, question.usable)[goals].any()) for one in starts)
+
+
+def _looked(graph: Opened, question: Question, count: int) -> Looked:
     alike = wayfinding.likeness(graph.found.compiled.steps)
-    return wayfinding.ways(graph.found.model.graph, question, alike, count)
+    return wayfinding.looked(graph.found.model.graph, question, alike, count)
 
 
-def _found(graph: Opened, question: Question, told: _Teller, asked: Asked) -> list[dict[str, Any]]:
+def _found(graph: Opened, question: Question, told: _Teller, asked: Asked) -> tuple[list[dict[str, Any]], bool]:
+    """Return the ways that are shown, and whether they are all where they are fewer than was asked for."""
     if not asked.where.strip():
-        return [told.way(way) for way in _ways(graph, question, asked.count)]
-    every = (told.way(way) for way in _ways(graph, question, max(LOOKED, asked.count)))
-    return [one for one in every if matches(one, asked.where)][: asked.count]
+        found = _looked(graph, question, asked.count)
+        return [told.way(way) for way in found.ways], found.complete
+    most = max(LOOKED, asked.count)
+    found = _looked(graph, question, most)
+    shown = [one for one in map(told.way, found.ways) if matches(one, asked.where)][: asked.count]
+    return shown, len(shown) == asked.count or (found.complete and len(found.ways) < most)
+
+
+GIVEN_UP = "the search was given up after the likeliest candidates: there may be more ways than these"
 
 
 @dataclass

@@ -4,32 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from foreshore import keys
-from foreshore.cycle import again
+from foreshore.cycle import opened
 from foreshore.errors import BadPolicy, UsageError
 from foreshore.graph.replay import Replay
-from foreshore.mobilization.plan_best import best
+from foreshore.mobilization.plan_best import Best, best
 from foreshore.mobilization.plan_terms import Pair, Terms
 from foreshore.mobilization.plan_worlds import Sampled
 from foreshore.mobilization.served import actions_of
-from foreshore.prioritization.modelled import modelled
 from foreshore.query import windows
 
 if TYPE_CHECKING:
     from foreshore import facts
+    from foreshore.cycle.opened import Opened
     from foreshore.mobilization.actions import Action
     from foreshore.mobilization.plan import Plan, Planned
     from foreshore.policy import Policy
-    from foreshore.prioritization.modelled import Modelled
+    from foreshore.prioritization.modelled import Graphed
     from foreshore.workspace import Workspace
 
 CHANGES = 10
-WORLDS = 512  # simulated years on which plans are compared, and as many fresh ones on which the chosen one is judged
 UNIT = "share of modelled risk"
 _MOMENT = 1e-9  # hours that are none
 
@@ -37,7 +36,8 @@ _MOMENT = 1e-9  # hours that are none
 class Wishes(NamedTuple):
     """What a person asks of a plan: hours by team, and actions by their keys or the beginnings of these.
 
-    `excludes` and `needs` are pairs "ACT-…,ACT-…"; those of the policy count as well.
+    `excludes` and `needs` are pairs "ACT-…,ACT-…"; those of the policy count as well. `worlds`: simulated years, by
+    default those of the policy.
     """
 
     hours: Mapping[str, float] = {}
@@ -46,7 +46,7 @@ class Wishes(NamedTuple):
     barred: Sequence[str] = ()
     excludes: Sequence[str] = ()
     needs: Sequence[str] = ()
-    worlds: int = WORLDS
+    worlds: int | None = None
 
 
 def plan(
@@ -55,51 +55,89 @@ def plan(
     """Return what `plan --json` prints: actions in order with what is left after each, and the proven bound.
 
     A team that is not named has the hours of the scope for the policy's weeks, or no limit; a team with change
-    windows no more hours than they have. Raises UsageError for a team or action that nobody knows and for terms
-    that no plan meets, NothingToRead before the first cycle.
+    windows no more hours than they have. Without wishes of its own this is the plan that the cycle made. Raises
+    UsageError for a team or action that nobody knows and for terms that no plan meets, NothingToRead before the
+    first cycle.
     """
-    asked = wishes or Wishes()
-    row = again.served(workspace)
-    found = actions_of(workspace)
-    on_note("compiling the served cycle again")
-    with again.snapshot(workspace, row) as snapshot:
-        _refuse_unknown(asked.hours, snapshot.scope, found)
-        begin = max(row["as_of"], datetime.now(UTC).replace(tzinfo=None)).date()
-        days = round(7 * snapshot.policy.number("plan.horizon.weeks").value)
-        open_at = {team.name: windows.spans(team.windows, begin, days) for team in snapshot.scope.teams if team.windows}
-        terms = _terms(found, asked, _hours(snapshot.scope, asked.hours, open_at, days / 7), snapshot.policy)
-        on_note(f"simulating {asked.worlds:,} years twice: to choose on, and to judge the choice by")
-        model = modelled(snapshot)
-        chosen = best(
-            found, sampled(model, found, snapshot.seed, asked.worlds), terms,
-            sampled(model, found, keys.of("fresh years", snapshot.seed), asked.worlds),
-        )  # fmt: skip
+    return answered(workspace, opened.load(workspace), wishes or Wishes(), on_note=on_note)
+
+
+def answered(
+    workspace: Workspace, graph: Opened, asked: Wishes, *, on_note: Callable[[str], None] = lambda _: None
+) -> dict[str, Any]:
+    """Answer on an opened cycle; see `plan`."""
+    found, model = in_order(actions_of(workspace)), graph.found
+    _refuse_unknown(asked.hours, model.scope, found)
+    begin = max(graph.row["as_of"], datetime.now(UTC).replace(tzinfo=None)).date()
+    open_at = windows_of(model, begin)
+    terms = _terms(found, asked, _hours(model, asked.hours, open_at), model.policy)
+    worlds = asked.worlds or worlds_of(model)
+    on_note(f"simulating {worlds:,} years twice: to choose on, and to judge the choice by")
+    seed = int(graph.row["seed"])
+    chosen = best_of(model, found, sampled(model, found, seed, worlds), terms)
     shown = as_json(chosen.plan)
     for one, when in zip(shown["actions"], _when(chosen.plan.actions, open_at), strict=True):
         one["window"] = when
-    fresh = 1.0 if chosen.fresh is None else chosen.fresh
+    gone = frozenset(one.action.key for one in chosen.plan.actions)
+    fresh = sampled(model, found, keys.of("fresh years", seed), worlds).left(
+        frozenset(number for number, one in enumerate(found) if one.key in gone)
+    )
     return {
-        "cycle": keys.show("CYC", row["cycle"]), **shown, "exact": chosen.exact, "worlds": asked.worlds,
+        "cycle": keys.show("CYC", graph.cycle), **shown, "exact": chosen.exact, "worlds": worlds,
         "fresh": {"before": 1.0, "after": fresh, "removes": 1.0 - fresh}, "hours": dict(terms.hours),
     }  # fmt: skip
 
 
-def sampled(found: Modelled, actions: Sequence[Action], seed: int, worlds: int) -> Sampled:
+def in_order(found: Sequence[Action]) -> list[Action]:
+    """Return actions in the order in which plans are looked for: that of their keys, wherever they come from."""
+    return sorted(found, key=lambda one: one.key)
+
+
+def of_cycle(found: Sequence[Action], model: Graphed, losses: Sampled, as_of: datetime) -> Best:
+    """Return the plan of a cycle: within the hours of teams, the policy's pairs, and no wishes besides."""
+    hours = _hours(model, {}, windows_of(model, as_of.date()))
+    return best_of(model, found, losses, _terms(found, Wishes(), hours, model.policy))
+
+
+def best_of(model: Graphed, found: Sequence[Action], losses: Sampled, terms: Terms) -> Best:
+    """Look for the best plan for as long as the policy says."""
+    return best(found, losses, terms, seconds=model.policy.number("plan.search.seconds").value)
+
+
+def worlds_of(model: Graphed) -> int:
+    """Return how many simulated years a plan is chosen on."""
+    effort = model.model.effort
+    return min(int(model.policy.number("plan.search.worlds").value), effort.worlds_per_draw * effort.draws)
+
+
+def sampled(found: Graphed, actions: Sequence[Action], seed: int, worlds: int) -> Sampled:
     """Simulate years and keep their losses, with the actions that cut the ways to them."""
     model = found.model
     effort = replace(model.effort, worlds=worlds)
     kept = Replay(model.graph, model.profiles, model.targets, seed=seed, effort=effort, layers=("cause",))
-    closes = {exposure: number for number, action in enumerate(actions) for exposure in action.exposures}
-    exposures = found.context.exposures.column("exposure").to_pylist()
-    action_of = np.array([closes.get(key, -1) for key in exposures], np.int64)
+    exposures = np.asarray(found.context.exposures.column("exposure").to_numpy(), np.int64)
+    closed = [action.closes for action in actions]
+    number = np.repeat(np.arange(len(actions)), [len(one) for one in closed])
+    every = np.concatenate([np.zeros(0, np.int64), *closed])
+    row = np.minimum(np.searchsorted(exposures, every), max(len(exposures) - 1, 0))
+    known = exposures[row] == every if len(exposures) else np.zeros(len(every), np.bool_)
+    action_of = np.full(len(exposures), -1, np.int64)
+    action_of[row[known]] = number[known]
     return Sampled(kept, model.weights, action_of, effort.losses_per_year)
 
 
+def windows_of(model: Graphed, begin: date) -> dict[str, list[windows.Span]]:
+    """Return the change windows of each team that has any, within the policy's weeks."""
+    days = round(7 * model.policy.number("plan.horizon.weeks").value)
+    return {team.name: windows.spans(team.windows, begin, days) for team in model.scope.teams if team.windows}
+
+
 def _hours(
-    scope: facts.Scope, given: Mapping[str, float], open_at: Mapping[str, Sequence[windows.Span]], weeks: float
+    model: Graphed, given: Mapping[str, float], open_at: Mapping[str, Sequence[windows.Span]]
 ) -> dict[str, float]:
     """Return the hours of each team that has a limit."""
-    usual = {team.name: team.hours_per_week * weeks for team in scope.teams if team.hours_per_week is not None}
+    weeks = round(7 * model.policy.number("plan.horizon.weeks").value) / 7
+    usual = {team.name: team.hours_per_week * weeks for team in model.scope.teams if team.hours_per_week is not None}
     hours = {**usual, **given}
     for team, spans in open_at.items():
         hours[team] = min(hours.get(team, np.inf), sum(span.hours for span in spans))
@@ -139,6 +177,12 @@ def _pair(found: Sequence[Action], text: str) -> Pair:
     if not comma:
         raise UsageError(f"“{text}” is not a pair of actions", hint="two keys with a comma between them: ACT-…,ACT-…")
     return _key(found, one), _key(found, other)
+
+
+def refuse_pairs(rules: Policy) -> None:
+    """Raise BadPolicy where a pair of the policy is none, before anything is computed."""
+    for kind in ("excludes", "needs"):
+        _of_policy(rules, kind)
 
 
 def _of_policy(rules: Policy, kind: str) -> tuple[Pair, ...]:

@@ -66,6 +66,7 @@ def summary(snapshot: LakeSnapshot, assessed: Assessed, acted: Acted) -> dict[st
             "after": acted.plan.after,
             "bound": acted.plan.bound,
             "left": [one.left for one in acted.plan.actions],
+            "exact": acted.exact,
         },
         "services": _services(snapshot, assessed),
         "attackers": _attackers(assessed),

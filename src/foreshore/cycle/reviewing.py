@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from foreshore import decisions, keys, policy
@@ -13,10 +15,13 @@ from foreshore.query import attributes
 from foreshore.store import open_lake
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from foreshore import facts
     from foreshore.store.ducklake import Lake
     from foreshore.workspace import Workspace
 
+_ALL: Mapping[str, pa.Table] = MappingProxyType({})
 _QUEUE = """
     select c.kind, c.value, c.reason, min(r.observed_at) as since,
         least(coalesce(l.canonical, c.left_asset), coalesce(g.canonical, c.right_asset)) as left_asset,
@@ -36,6 +41,12 @@ _TOLD = """
         select w.canonical, w.canonical as atom from wanted w
         union select n.canonical, n.asset from asset_now n semi join wanted w on w.canonical = n.canonical
     )
+"""
+_TIMELINE = """
+    select e.exposure, x.weakness, x.title, e.happened_at as at, e.kind, e.source, e.reason
+    from exposure_events_now e join exposures x on x.exposure = e.exposure
+    where x.asset in (select asset from asset_now where canonical = {asset} union select {asset}) {until}
+    order by e.happened_at desc, e.exposure, e.kind limit {most}
 """
 _IDENTIFIERS = (
     _TOLD
@@ -110,23 +121,35 @@ def _names(lake: Lake, assets: list[int]) -> dict[int, dict[str, Any]]:
     return found
 
 
-def _ask(lake: Lake, query: str, assets: list[int]) -> list[dict[str, Any]]:
+def _ask(lake: Lake, query: str, assets: list[int], **others: pa.Table) -> list[dict[str, Any]]:
     import pyarrow as pa
 
-    return list(lake.sql(query, asked=pa.table({"asset": pa.array(sorted(set(assets)), pa.int64())})).to_pylist())
+    asked = pa.table({"asset": pa.array(sorted(set(assets)), pa.int64())})
+    return list(lake.sql(query, asked=asked, **others).to_pylist())
 
 
-def show(workspace: Workspace, text: str) -> dict[str, Any]:
+def _until(lake: Lake, asset: int, moment: datetime) -> dict[str, pa.Table]:
+    """Return what was said of the asset until `moment`, in place of the tables that hold all of it."""
+    when = f"TIMESTAMP '{moment:%Y-%m-%d %H:%M:%S.%f}'"
+    of = f"asset in (select asset from asset_now where canonical = {asset} union select {asset})"
+    return {
+        name: lake.sql(f"select * from {name} where {of} and observed_at <= {when}")
+        for name in ("identifiers", "sightings")
+    }
+
+
+def show(workspace: Workspace, text: str, *, as_of: datetime | None = None) -> dict[str, Any]:
     """Return all that is known of one asset: attributes and identifiers with source and age, and its parts.
 
     `in_force` marks the value of each attribute that lists and the ranking use (see `query.attributes`);
     every tag is. A part is what one set of identifiers brought together; an asset of several parts can be taken apart
-    with `answer`.
+    with `answer`. With `as_of` (UTC) only what was seen until then counts.
     """
     with open_lake(workspace, read_only=True) as lake:
         asset = _canonical(lake, resolve(lake, text))
-        identifiers = _ask(lake, _IDENTIFIERS, [asset])
-        said = _marked(lake, asset, policy.load(workspace.policy_dir))
+        held = _until(lake, asset, as_of) if as_of is not None else {}
+        identifiers = _ask(lake, _IDENTIFIERS, [asset], **held)
+        said = _marked(lake, asset, policy.load(workspace.policy_dir), as_of, held)
         aliases = lake.sql(
             f"""select a.old, a.new, a.reason, r.observed_at from asset_aliases a join runs r using (run)
             where a.old = {asset} or a.new = {asset} order by a.generation, a.old"""
@@ -143,6 +166,20 @@ def show(workspace: Workspace, text: str) -> dict[str, Any]:
             "identifiers": identifiers, "history": history, "end_of_support": ending}  # fmt: skip
 
 
+def timeline(
+    workspace: Workspace, text: str, *, as_of: datetime | None = None, most: int = 200
+) -> list[dict[str, Any]]:
+    """Return what happened to the exposures of one asset until `as_of`, the newest `most`, newest first.
+
+    exposure, weakness, title, at, kind (what happened), source, reason.
+    """
+    with open_lake(workspace, read_only=True) as lake:
+        asset = _canonical(lake, resolve(lake, text))
+        until = f"and e.happened_at <= TIMESTAMP '{as_of:%Y-%m-%d %H:%M:%S.%f}'" if as_of is not None else ""
+        rows = lake.sql(_TIMELINE.format(asset=asset, until=until, most=int(most))).to_pylist()
+    return [{**row, "exposure": keys.show("EXP", row["exposure"])} for row in rows]
+
+
 def _ending(lake: Lake, said: list[dict[str, Any]]) -> dict[str, Any] | None:
     """Return until when the operating system in force is supported, None where no feed knows it."""
     os = next((row["value"] for row in said if row["attribute"] == "os" and row["in_force"]), "")
@@ -153,15 +190,18 @@ def _ending(lake: Lake, said: list[dict[str, Any]]) -> dict[str, Any] | None:
             "sentence": found.sentence()}  # fmt: skip
 
 
-def _marked(lake: Lake, asset: int, rules: policy.Policy) -> list[dict[str, Any]]:
+def _marked(
+    lake: Lake, asset: int, rules: policy.Policy, as_of: datetime | None = None, held: Mapping[str, pa.Table] = _ALL
+) -> list[dict[str, Any]]:
     """What was said of the asset's attributes, by whom and when; `in_force` marks the values that count."""
     import pyarrow as pa
 
     wanted = pa.table({"asset": pa.array([asset], pa.int64())})
-    told = lake.sql(_ATTRIBUTES, asked=wanted)
+    told = lake.sql(_ATTRIBUTES, asked=wanted, **held)
     atoms = f"(select asset from asset_now where canonical = {asset} union select {asset})"
     query = attributes.in_force(
         rules.table("precedence"),
+        as_of=as_of,
         sightings=f"(from sightings where asset in {atoms})",
         identifiers=f"(from identifiers where asset in {atoms})",
     )
@@ -234,7 +274,7 @@ def settle(workspace: Workspace) -> str:
 
 def reviews(workspace: Workspace) -> list[facts.AssetReview]:
     """Return the latest word on each pair of assets."""
-    if not workspace.decisions_file.exists():
+    if not decisions.exist(workspace):
         return []
     with decisions.open(workspace) as opened:
         return opened.reviews()

@@ -90,7 +90,7 @@ def copies(broken: Broken) -> list[tuple[str, int, str]]:
 
 def unanswered(workspace: Workspace, since: datetime | None = None) -> list[Entry]:
     """Return the revocations that nobody has answered by a newer word, oldest first."""
-    if not workspace.decisions_file.exists():
+    if not decisions.exist(workspace):
         return []
     with decisions.open(workspace) as opened:
         return opened.revoked(since)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from foreshore import __version__, facts, keys
-from foreshore.cycle import acting, inputs, results, revoking, yardsticks
+from foreshore.cycle import acting, inputs, kept, planning, results, revoking, yardsticks
 from foreshore.cycle.snapshot import LakeSnapshot
 from foreshore.discovery import blindspots, states
 from foreshore.discovery.identity import RECIPE
@@ -49,6 +49,7 @@ def run(
     with open_lake(workspace) as lake:
         moment = _naive(as_of)
         read = inputs.read(workspace, lake, moment, on_note)
+        planning.refuse_pairs(read.policy)
         version = lake.version
         cycle = keys.of(workspace.seed, "cycle", _count(lake))
         with _source(workspace, lake, known_at) as source:
@@ -64,12 +65,14 @@ def run(
             acted = acting.act(snapshot, assessed)
             blind = blindspots.find(snapshot, _known(assessed))
             result = results.summary(snapshot, assessed, acted) | {"revoked": revoking.of(assessed, broken)}
+            graph = kept.of(snapshot, assessed.modelled)
         result["seconds"] = round(time.monotonic() - started, 2)
         row = _row(snapshot, read, version if not known_at else source.version, result)
         batches = {**assessed.batches, **acted.batches, **blind, **_copies(snapshot, read, broken), "cycles": row}
         batches["measures"] = results.measures(snapshot, assessed, result)
         batches["gone_assets"] = snapshot.laid["gone_assets"]
         lake.append(batches, job=f"cycle:{cycle}")
+        kept.write(workspace, row.to_pylist()[0], graph)
         serving.publish(lake, cycle, assets=assessed.modelled.context.assets, weighed=assessed.weighed)
         if as_of is None and not known_at:  # a look back finds out nothing about today
             revoking.record(workspace, lake, broken)

@@ -24,7 +24,7 @@ Say = Callable[[str], None]
 
 def scope_in_force(workspace: Workspace) -> facts.Scope:
     """Return the scope applied last, with its approved targets; before the first, that of a bare name."""
-    if not workspace.decisions_file.exists():
+    if not decisions.exist(workspace):
         return bare(workspace)
     with decisions.open(workspace) as opened:
         current = opened.current_scope()
@@ -83,11 +83,14 @@ def site_of_import(workspace: Workspace, site: str | None, vantage: str, say: Sa
     return site
 
 
-def apply_scope(workspace: Workspace) -> list[str]:
-    """Make scope.yaml the scope in force and return how it differs from the one before; nothing new: []."""
+def apply_scope(workspace: Workspace, *, author: str = "") -> list[str]:
+    """Make scope.yaml the scope in force and return how it differs from the one before; nothing new: [].
+
+    `author` is who says so, by default the user of this machine.
+    """
     rules = policy.load(workspace.policy_dir)
     with decisions.open(workspace) as opened:
-        applied = _applied(workspace, opened, rules)
+        applied = _applied(workspace, opened, rules, author)
     return list(applied.difference) if applied.new else []
 
 
@@ -102,9 +105,9 @@ def taken(workspace: Workspace, opened: Decisions, rules: policy.Policy, say: Sa
     return current.scope if current else bare(workspace)
 
 
-def _applied(workspace: Workspace, opened: Decisions, rules: policy.Policy) -> ScopeInForce:
+def _applied(workspace: Workspace, opened: Decisions, rules: policy.Policy, author: str = "") -> ScopeInForce:
     return applying.apply(
-        opened, text_of(workspace.scope_file), author=getpass.getuser(), shipped=_shipped_attackers(rules),
+        opened, text_of(workspace.scope_file), author=author or getpass.getuser(), shipped=_shipped_attackers(rules),
         obligations=rules.names("obligations"),
     )  # fmt: skip
 

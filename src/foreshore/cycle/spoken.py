@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def words(workspace: Workspace, exposure: str) -> list[dict[str, Any]]:
     """Return every word on an exposure (its whole key), oldest first, on whichever of its ids it was said."""
-    if not workspace.decisions_file.exists():
+    if not decisions.exist(workspace):
         return []
     low, _ = keys.parse(exposure, "EXP")
     with decisions.open(workspace) as opened:

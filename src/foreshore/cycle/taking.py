@@ -44,7 +44,7 @@ def take(
 
 def claims(workspace: Workspace) -> list[facts.Decision]:
     """Return the claims of fixes that are effective now."""
-    if not workspace.decisions_file.exists():
+    if not decisions.exist(workspace):
         return []
     now = datetime.now(UTC)
     with decisions.open(workspace) as opened:

@@ -21,7 +21,7 @@ from foreshore.graph import simulate
 from foreshore.graph.replay import Replay
 from foreshore.graph.simulation import difference, weighted
 from foreshore.prioritization import stage
-from foreshore.prioritization.modelled import Modelled, modelled
+from foreshore.prioritization.modelled import Graphed, modelled
 
 if TYPE_CHECKING:
     from foreshore.cycle.opened import Opened
@@ -71,7 +71,7 @@ def what_if(
     if save:
         scenarios.path_of(workspace, save)
     say("compiling the served cycle again")
-    with opened.served(workspace) as base:
+    with opened.with_facts(workspace) as base:
         return answer(
             workspace, base, suppose, earlier=earlier, save=save, worlds=worlds, moves=moves, top=top, say=say
         )
@@ -188,20 +188,20 @@ def _simulated(model: Model, effort: Effort) -> Outcome:
     return simulate(model.graph, model.profiles, model.targets, seed=model.seed, effort=replace(effort, rare=False))
 
 
-def _refuse_other_services(before: Modelled, after: Modelled) -> None:
+def _refuse_other_services(before: Graphed, after: Graphed) -> None:
     """Services come from the scope; only where it names none does what exists decide."""
     if [one.name for one in before.context.services] != [one.name for one in after.context.services]:
         raise UsageError("under this supposition the services are others", hint="name services in scope.yaml")
 
 
-def _same(before: Modelled, after: Modelled) -> bool:
+def _same(before: Graphed, after: Graphed) -> bool:
     one, other = before.model.graph, after.model.graph
     return one.steps == other.steps and all(
         np.array_equal(getattr(one, name), getattr(other, name)) for name in ("key", "p")
     ) and np.array_equal(one.draws.p, other.draws.p) and np.array_equal(one.params.value, other.params.value)  # fmt: skip
 
 
-def _differences(found: Modelled, both: _Both) -> dict[str, Any]:
+def _differences(found: Graphed, both: _Both) -> dict[str, Any]:
     """Return the differences by service and in all, each with its own paired intervals; a fall is negative."""
     before, after = both.before, replace(both.after, targets=both.before.targets)
     model = found.model

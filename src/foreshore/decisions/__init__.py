@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from foreshore.decisions.places import HasDecisions, configure
+from foreshore.decisions.places import HasDecisions, configure, elsewhere
 
 if TYPE_CHECKING:
     from foreshore.decisions.opened import Decisions
@@ -18,15 +18,20 @@ if TYPE_CHECKING:
 def open(workspace: HasDecisions, *, url: str = "") -> Decisions:
     """Return the decisions of `workspace`, its database created or migrated where it is behind.
 
-    `url` names another database (`postgresql://user:password@host:port/name`) in place of the
-    workspace's own file. Opening again is cheap and harmless. Raises `WorkspaceError` for a
-    database that cannot be read or that a newer Foreshore wrote.
+    `url`, or `DATABASE_URL` of the environment, names another database
+    (`postgresql://user:password@host:port/name`) in place of the workspace's own file. Opening again is cheap and
+    harmless. Raises `WorkspaceError` for a database that cannot be read or that a newer Foreshore wrote.
     """
-    alias = configure(workspace.decisions_file, url)
+    alias = configure(workspace.decisions_file, url or elsewhere())
     from foreshore.decisions.opened import Decisions, bring_up_to_date
 
     bring_up_to_date(alias, workspace.decisions_file)
     return Decisions(alias)
 
 
-__all__ = ["HasDecisions", "open"]
+def exist(workspace: HasDecisions) -> bool:
+    """Whether there is a database of decisions already; one that the environment names is taken to be there."""
+    return bool(elsewhere()) or workspace.decisions_file.exists()
+
+
+__all__ = ["HasDecisions", "exist", "open"]

@@ -122,19 +122,37 @@ def head(alias: str) -> str:
     return Audit.objects.using(alias).order_by("-id").values_list("digest", flat=True).first() or BEGINNING
 
 
+def note(alias: str, what: str, *, author: str, detail: Mapping[str, object]) -> None:
+    """Add a link that covers no rows of decisions: what happened to people, roles, tokens, policy or sources."""
+    with writing(alias):
+        record(alias, what=what, author=author, at=datetime.now(UTC), detail=detail, rows={})
+
+
 def entries(alias: str) -> list[AuditEntry]:
     """The whole chain, oldest first."""
-    return [
-        AuditEntry(
-            number=link.pk,
-            at=naive(link.at),
-            author=link.author,
-            what=link.what,
-            payload=json.loads(link.payload)["detail"],
-            digest=link.digest,
-        )
-        for link in Audit.objects.using(alias).order_by("id")
-    ]
+    return [_entry(link) for link in Audit.objects.using(alias).order_by("id")]
+
+
+def page(alias: str, text: str, before: int, size: int) -> list[AuditEntry]:
+    """The newest links in which `text` stands (author, kind or detail), newest first."""
+    links = Audit.objects.using(alias).order_by("-id")
+    if text:
+        asked = models.Q(author__icontains=text) | models.Q(what__icontains=text) | models.Q(payload__icontains=text)
+        links = links.filter(asked)
+    if before:
+        links = links.filter(id__lt=before)
+    return [_entry(link) for link in links[:size]]
+
+
+def _entry(link: Audit) -> AuditEntry:
+    return AuditEntry(
+        number=link.pk,
+        at=naive(link.at),
+        author=link.author,
+        what=link.what,
+        payload=json.loads(link.payload)["detail"],
+        digest=link.digest,
+    )
 
 
 def verify(alias: str, anchor: str = "") -> BrokenLink | None:

@@ -19,17 +19,23 @@ from foreshore.decisions.records import AuditEntry, BrokenLink, Entry, JobReceip
 from foreshore.errors import WorkspaceError
 
 LONGEST_ACCEPTANCE_DAYS = 365
+LABEL = "decisions"  # of our application in Django
+_judged: dict[str, int] = {}  # by database: the migrations it had when it was found up to date
 
 
 def bring_up_to_date(alias: str, path: Path) -> None:
     """Create or migrate the database where it is behind; one process at a time does so."""
     try:
+        applied = _applied(alias)
+        if applied and _judged.get(alias) == applied:  # asked at every opening: to judge anew takes ten milliseconds
+            return
         if not _missing(alias, path):
+            _judged[alias] = applied
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock", timeout=WAIT_SECONDS):
             executor = MigrationExecutor(connections[alias])
-            executor.migrate(executor.loader.graph.leaf_nodes())
+            executor.migrate(_wanted(executor))
     except DatabaseError as error:
         raise WorkspaceError(
             f"the decisions cannot be read ({error})",
@@ -38,17 +44,33 @@ def bring_up_to_date(alias: str, path: Path) -> None:
         ) from None
 
 
+def _applied(alias: str) -> int:
+    """How many migrations of any application the database says it has; 0 for a new one."""
+    try:
+        with connections[alias].cursor() as cursor:
+            cursor.execute("select count(*) from django_migrations")
+            return int(cursor.fetchone()[0])
+    except DatabaseError:
+        return 0
+
+
 def _missing(alias: str, path: Path) -> bool:
     executor = MigrationExecutor(connections[alias])
+    # A database may hold the service's tables beside ours: those are not for us to judge or to make.
     ours = set(executor.loader.graph.nodes)
-    newer = sorted(set(executor.loader.applied_migrations) - ours)
+    newer = sorted(one for one in set(executor.loader.applied_migrations) - ours if one[0] == LABEL)
     if newer:
         raise WorkspaceError(
             f"a newer Foreshore wrote these decisions ({newer[-1][1]})",
             where=str(path),
             hint="that version of Foreshore, or a newer one",
         )
-    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    return bool(executor.migration_plan(_wanted(executor)))
+
+
+def _wanted(executor: MigrationExecutor) -> list[tuple[str, str]]:
+    wanted: list[tuple[str, str]] = executor.loader.graph.leaf_nodes(LABEL)
+    return wanted
 
 
 class Decisions:
@@ -200,9 +222,17 @@ class Decisions:
         """
         return audit.policy_in_force(self._alias, digest, before=before, changes=changes, author=author)
 
+    def note(self, what: str, *, author: str, detail: Mapping[str, object]) -> None:
+        """Add to the audit trail what happened outside these tables: people, roles, tokens, policy, sources."""
+        audit.note(self._alias, what, author=author, detail=detail)
+
     def audit_entries(self) -> list[AuditEntry]:
         """Return the audit chain, oldest first."""
         return audit.entries(self._alias)
+
+    def audit_page(self, text: str = "", *, before: int = 0, size: int = 50) -> list[AuditEntry]:
+        """Return the newest links (before number `before`) in which `text` stands, newest first."""
+        return audit.page(self._alias, text, before, size)
 
     def audit_head(self) -> str:
         """Return the digest of the last link, to be noted elsewhere."""

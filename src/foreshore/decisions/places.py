@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -18,6 +19,12 @@ class HasDecisions(Protocol):
     @property
     def decisions_file(self) -> Path:
         """The SQLite file."""
+
+
+def elsewhere() -> str:
+    """The database that the environment names in place of a workspace's own file; "" for none."""
+    url = os.environ.get("DATABASE_URL", "")
+    return url if url.startswith("postgres") else ""
 
 
 def sqlite(path: Path | str) -> dict[str, Any]:
@@ -80,6 +87,8 @@ def _set_up() -> None:
         from foreshore.decisions import settings as ours
 
         settings.configure(**{name: getattr(ours, name) for name in dir(ours) if name.isupper()})
+        # A notebook runs its cells inside an event loop, where Django would refuse; nothing else runs in that loop.
+        os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
     if not apps.ready:
         # What django.setup() does besides, logging and the prefix of addresses, is for a server.
         apps.populate(settings.INSTALLED_APPS)

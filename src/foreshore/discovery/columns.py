@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from foreshore import facts, keys
 from foreshore.discovery import identity, place, restarts, weakness
+from foreshore.discovery.unprintable import without_zero
 from foreshore.errors import BadReport
 
 BATCH = 50_000
@@ -373,7 +374,7 @@ class Columns:
 
     def _give(self, name: str, /, **columns: Any) -> None:
         arrays = {
-            key: values if isinstance(values, pa.Array) else pa.array(values, pa.string())
+            key: without_zero(values if isinstance(values, pa.Array) else pa.array(values, pa.string()))
             for key, values in columns.items()
         }
         rows = len(next(iter(arrays.values())))

@@ -189,7 +189,7 @@ def _directory(site: Site, number: int, missing: str) -> None:
         machine.admins.append((crew.sid, crew.type))
     if missing != "session":
         machine.sessions.append(last.sid)
-    rules = ("member", "directory_full_control", "member", "administrator", "logged_on")
+    rules = ("member", "directory_full_control", "member", "administrator_remote", "logged_on")
     site.ways.append(Way(site.name, "directory", first.shown, last.shown, rules, missing))
 
 

@@ -245,6 +245,58 @@ def fallen(part: Live, entry: Words, struck: Any, targets: Ints) -> Words:
     return out
 
 
+class Laid(NamedTuple):
+    """The live parts of many words, one after another: those of word `w` are `step[w]:step[w + 1]` and so on.
+
+    `src`, `dst`, `guard`, `place` are states of the word's own part; `cause` numbers the causes of all parts together.
+    """
+
+    step: Longs
+    state: Longs
+    target: Longs
+    src: Ints
+    dst: Ints
+    guard: Ints
+    bits: Words
+    cause: Ints
+    entry: Words
+    place: Ints
+    asked: Words
+
+
+@_compiled
+def _swept(laid: Laid, w: Any, struck: Any, cur: Words) -> Any:
+    moved = False
+    for e in range(laid.step[w], laid.step[w + 1]):
+        got = cur[laid.src[e]] & laid.bits[e] & ~cur[laid.dst[e]]
+        if got == _ZERO:
+            continue
+        if laid.guard[e] >= 0:
+            got &= cur[laid.guard[e]]
+        if got == _ZERO:
+            continue
+        there = True
+        for c in laid.cause[e]:
+            there &= c < 0 or not struck[c]
+        if there:
+            cur[laid.dst[e]] |= got
+            moved = True
+    return moved
+
+
+@_compiled
+def saved(laid: Laid, words: Ints, struck: Any) -> Words:
+    """Return, by target of all words, the lanes in which it no longer falls; only `words` are looked at."""
+    out = np.zeros(laid.asked.size, np.uint64)
+    for w in words:
+        cur = laid.entry[laid.state[w] : laid.state[w + 1]].copy()
+        while _swept(laid, w, struck, cur):
+            pass
+        for t in range(laid.target[w], laid.target[w + 1]):
+            out[t] = laid.asked[t] & ~cur[laid.place[t]]
+    return out
+
+
 @_inlined
 def _count(causes: Any, on: Any, flow: Any) -> None:
     for c in causes:

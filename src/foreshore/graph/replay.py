@@ -10,18 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foreshore.graph.model import Floats, Graph, Ints, Longs, Profile, Words
-from foreshore.graph.simulation import Effort, Outcome, Years, check
+from foreshore.graph.model import Bools, Floats, Graph, Ints, Longs, Profile, Words
+from foreshore.graph.simulation import Effort, Outcome, Years, _unpack, check
 from foreshore.graph.worlds import Attack, Solved, Worlds, prepare
 
 if TYPE_CHECKING:
     from foreshore.graph.closures import Tags
     from foreshore.graph.kernels import Luck
-    from foreshore.graph.proofs import Live
+    from foreshore.graph.proofs import Laid, Live
+
+
+_WORD = 2_000  # what it takes to begin a word at all, in steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +75,8 @@ class Replay:
         self.before: Outcome = years.outcome()
         self.events: Floats = self.before.events
         self.worlds: int = years.blocks * 64
+        self._hits: Ints = np.concatenate(years.hits, axis=1)
+        self.taken = 0  # steps that `without` has taken since, about
 
     @property
     def tags(self) -> Tags:
@@ -84,7 +90,92 @@ class Replay:
 
     def without(self, removed: Ints | Longs) -> Floats:
         """Return the mean number of losses a year of each target when `removed` causes are gone."""
-        return self.outcome(removed).events
+        from foreshore.graph import proofs
+
+        laid, kinds = self._laid
+        place = self._places_of(self._worlds.tags.among(self._worlds.graph, removed))
+        if not place.size:
+            return self.events
+        struck = np.zeros(kinds, np.bool_)
+        struck[self._kind[place]] = True
+        words = np.unique(self._word[place]).astype(np.int32)
+        self.taken += _WORD + 3 * int((laid.step[words + 1] - laid.step[words]).sum())
+        lost = proofs.saved(laid, words, struck)
+        some = np.flatnonzero(lost)
+        hits = self._hits.reshape(len(self._hits), -1, 64).copy()
+        np.subtract.at(hits, (self._rows[some], self._block[some]), _unpack(lost[some]))
+        return self._mean(hits.reshape(self._hits.shape))
+
+    def _mean(self, hits: Ints) -> Floats:
+        """Losses a year as `estimates.estimate` adds them up, bit by bit."""
+        draws = min(self._worlds.draws if self._worlds.varies else 1, self.worlds)
+        losses = np.minimum(hits, self._effort.losses_per_year) * self.before.weight
+        by_draw = losses.reshape(len(losses), self.worlds // draws, draws)
+        return np.asarray(by_draw.mean(axis=1).mean(axis=1))
+
+    @cached_property
+    def _words(self) -> list[tuple[int, Kept]]:
+        """All words of lanes with losses, and their blocks."""
+        words = [(number, kept) for number, block in enumerate(self._blocks) for _, kept in block]
+        return [(number, kept) for number, kept in words if kept.part is not None]
+
+    @cached_property
+    def _laid(self) -> tuple[Laid, int]:
+        """The parts of all words one after another, and how many causes they have together."""
+        from foreshore.graph import proofs
+
+        parts = [kept.part for _, kept in self._words if kept.part is not None]
+        first = _starts([part.kinds for part in parts])
+        causes = [np.where(p.cause >= 0, p.cause + first[i], -1).astype(np.int32) for i, p in enumerate(parts)]
+        wide = self._worlds.tags.column.shape[1]
+        columns = {name: _joined([getattr(one, name) for one in parts], np.int32) for name in ("src", "dst", "guard")}
+        kept = [one for _, one in self._words]
+        laid = proofs.Laid(
+            _starts([part.src.size for part in parts]), _starts([part.states.size for part in parts]),
+            _starts([one.rows.size for one in kept]), **columns, bits=_joined([part.bits for part in parts], np.uint64),
+            cause=np.concatenate([np.zeros((0, wide), np.int32), *causes]),
+            entry=_joined([one.entry for one in kept], np.uint64), place=_joined([one.place for one in kept], np.int32),
+            asked=_joined([one.asked for one in kept], np.uint64),
+        )  # fmt: skip
+        return laid, int(first[-1])
+
+    @cached_property
+    def _rows(self) -> Ints:
+        """The row of each target of all words."""
+        return np.asarray(_joined([kept.rows for _, kept in self._words], np.int32))
+
+    @cached_property
+    def _block(self) -> Longs:
+        """The block of each target of all words."""
+        return np.repeat(np.array([b for b, _ in self._words], np.int64), [one.rows.size for _, one in self._words])
+
+    @cached_property
+    def _causes(self) -> tuple[Ints, Longs]:
+        """The causes that bear on losses in some word, and the order in which they ascend."""
+        every = _joined([kept.part.causes for _, kept in self._words if kept.part is not None], np.int32)
+        order = np.argsort(every, kind="stable")
+        return every[order], order
+
+    @cached_property
+    def _word(self) -> Longs:
+        """By cause of `_causes`, its word."""
+        size = [kept.part.causes.size for _, kept in self._words if kept.part is not None]
+        return np.repeat(np.arange(len(size)), size)[self._causes[1]]
+
+    @cached_property
+    def _kind(self) -> Longs:
+        """By cause of `_causes`, its number among the causes of all parts."""
+        parts = [kept.part for _, kept in self._words if kept.part is not None]
+        first = _starts([part.kinds for part in parts])
+        every = _joined([part.alike + first[i] for i, part in enumerate(parts)], np.int64)
+        return np.asarray(every[self._causes[1]])
+
+    def _places_of(self, gone: Bools) -> Longs:
+        """Return where in `_causes` those are that are gone."""
+        chosen = np.flatnonzero(gone)
+        first, end = (np.searchsorted(self._causes[0], chosen, side=side) for side in ("left", "right"))
+        count = end - first
+        return np.asarray(np.repeat(first - np.cumsum(count) + count, count) + np.arange(int(count.sum())))
 
     def outcome(self, removed: Ints | Longs) -> Outcome:
         """What `simulate` would say of the same years when `removed` causes (removal numbers) are gone."""
@@ -126,3 +217,11 @@ class Replay:
             proofs.fallen(kept.part, kept.entry, struck, kept.place) & kept.asked if struck.any() else kept.asked
         )
         return out
+
+
+def _starts(sizes: Sequence[int]) -> Longs:
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes, dtype=np.int64)])
+
+
+def _joined(parts: Sequence[Any], kind: Any) -> Any:
+    return np.concatenate([np.zeros(0, kind), *parts]).astype(kind, copy=False)

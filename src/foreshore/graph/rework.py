@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,9 +22,79 @@ def drawn(keys: Words, threshold: Any, kind: Ints, table: Any, salt: Any, shared
     return out
 
 
+class Tree(NamedTuple):
+    """One proof of everything that is held in a word: by step (ascending, few of all) the lanes it was the last step in.
+
+    `start[v]:start[v + 1]` are those that leave state `v`; `guarded[guard_start[v]:guard_start[v + 1]]` those that have
+    it as their guard. A lane of a state has one last step, none where an attacker enters.
+    """
+
+    step: Ints
+    bits: Words
+    start: Ints
+    guarded: Ints
+    guard_start: Ints
+
+
+def tree_of(s: Steps, bits: Words) -> Tree:
+    """Lay out a proof that `grow` noted by step."""
+    step = np.flatnonzero(bits).astype(np.int32)
+    states = s.start.size - 1
+    guard = s.guard[step]
+    guarded = np.flatnonzero(guard >= 0).astype(np.int32)
+    guarded = guarded[np.argsort(guard[guarded], kind="stable")]
+    every = np.arange(states + 1)
+    return Tree(
+        step, bits[step], np.searchsorted(s.src[step], every).astype(np.int32), guarded,
+        np.searchsorted(guard[guarded], every).astype(np.int32),
+    )  # fmt: skip
+
+
 @_compiled
-def _doubt(v: Any, bits: Any, cur: Words, entry: Words, gone: Words, fresh: Words, queue: Any, touched: Any) -> None:
-    bits &= cur[v] & ~gone[v] & ~entry[v]
+def _noted(s: Steps, e: Any, v: Any, fresh: Any, luck: Luck, work: Any, bits: Words) -> Any:
+    """Offer lanes of `v` to a step that needs it, and note what it gave; tell whether an earlier state gained."""
+    cur, new, busy = work
+    d = s.dst[e]
+    need = fresh & ~cur[d] & cur[s.src[e]]
+    if s.guard[e] >= 0:
+        need &= cur[s.guard[e]]
+    if need == _ZERO:
+        return False
+    got = offer(s, e, need, luck)
+    if got == _ZERO:
+        return False
+    bits[e] |= got
+    cur[d] |= got
+    new[d] |= got
+    busy[d >> 6] = 1
+    return d <= v
+
+
+@_compiled
+def grow(s: Steps, luck: Luck, cur: Words, new: Words, busy: Any, bits: Words) -> None:
+    """Grow `cur` as `kernels.spread` does; `bits` takes, by step, the lanes in which it was the last of a proof."""
+    work = (cur, new, busy)
+    again = True
+    while again:
+        again = False
+        for b in range(busy.size):
+            if busy[b] == 0:
+                continue
+            busy[b] = 0
+            for v in range(b * 64, min(b * 64 + 64, new.size)):
+                fresh = new[v]
+                new[v] = _ZERO
+                if fresh == _ZERO:
+                    continue
+                for e in range(s.start[v], s.start[v + 1]):
+                    again |= _noted(s, e, v, fresh, luck, work, bits)
+                for i in range(s.guard_start[v], s.guard_start[v + 1]):
+                    again |= _noted(s, s.guard_ids[i], v, fresh, luck, work, bits)
+
+
+@_compiled
+def _doubt(v: Any, bits: Any, gone: Words, fresh: Words, queue: Any, touched: Any) -> None:
+    bits &= ~gone[v]
     if bits != _ZERO:
         if gone[v] == _ZERO:
             touched.append(v)
@@ -35,51 +105,45 @@ def _doubt(v: Any, bits: Any, cur: Words, entry: Words, gone: Words, fresh: Word
 
 
 @_compiled
-def doubtful(s: Steps, luck: Luck, cur: Words, entry: Words, lost: Ints, bits: Words, work: Any, most: Any) -> Ints:
-    """Mark in `gone` every lane of a state that may have hung on the `lost` steps (`bits`: in which lanes).
+def doubtful(s: Steps, tree: Tree, lost: Ints, bits: Words, work: Any, most: Any) -> Ints:
+    """Mark in `gone` every lane of a state whose kept proof has one of the `lost` steps (`bits`: in which lanes).
 
-    `s` still has the lost steps alive. Returns the states; more than `most`: gives up and returns none,
+    What is not marked has its kept proof still. Returns the states; more than `most`: gives up and returns none,
     with one number -1. `work` is (gone, fresh), all 0 before; `fresh` is so again, `gone` on giving up too.
     """
     gone, fresh = work
     queue = [np.int32(0) for _ in range(0)]
     touched = [np.int32(0) for _ in range(0)]
     for i in range(lost.size):
-        e = lost[i]
-        held = bits[i] & cur[s.src[e]]
-        if s.guard[e] >= 0:
-            held &= cur[s.guard[e]]
-        _doubt(s.dst[e], held, cur, entry, gone, fresh, queue, touched)
+        _doubt(s.dst[lost[i]], bits[i], gone, fresh, queue, touched)
     while len(queue) > 0 and len(touched) <= most:
         v = queue.pop()
         ask = fresh[v]
         fresh[v] = _ZERO
-        for e in range(s.start[v], s.start[v + 1]):
-            _hangs(s, e, ask, luck, cur, entry, work, queue, touched)
-        for i in range(s.guard_start[v], s.guard_start[v + 1]):
-            _hangs(s, s.guard_ids[i], ask, luck, cur, entry, work, queue, touched)
+        if v + 1 < tree.start.size:
+            for i in range(tree.start[v], tree.start[v + 1]):
+                _doubt(s.dst[tree.step[i]], ask & tree.bits[i], gone, fresh, queue, touched)
+            for k in range(tree.guard_start[v], tree.guard_start[v + 1]):
+                i = tree.guarded[k]
+                _doubt(s.dst[tree.step[i]], ask & tree.bits[i], gone, fresh, queue, touched)
+    out = np.full(1, -1, np.int32)
     if len(queue) > 0:
         for v in touched:
             gone[v] = _ZERO
             fresh[v] = _ZERO
-        return np.full(1, -1, np.int32)
-    out = np.empty(len(touched), np.int32)
-    for i in range(out.size):
-        out[i] = touched[i]
+    else:
+        out = np.empty(len(touched), np.int32)
+        for i in range(out.size):
+            out[i] = touched[i]
     return out
 
 
-@_compiled
-def _hangs(
-    s: Steps, e: Any, ask: Any, luck: Luck, cur: Words, entry: Words, work: Any, queue: Any, touched: Any
-) -> None:
-    gone, fresh = work
-    d = s.dst[e]
-    need = ask & cur[d] & ~gone[d] & ~entry[d] & cur[s.src[e]]
-    if s.guard[e] >= 0:
-        need &= cur[s.guard[e]]
-    if need != _ZERO:
-        _doubt(d, offer(s, e, need, luck), cur, entry, gone, fresh, queue, touched)
+def on_proofs(tree: Tree, steps: Ints) -> Words:
+    """The lanes in which each of `steps` is the last of a kept proof."""
+    if not tree.step.size:
+        return np.zeros(steps.size, np.uint64)
+    place = np.minimum(np.searchsorted(tree.step, steps), tree.step.size - 1)
+    return np.where(tree.step[place] == steps, tree.bits[place], _ZERO)
 
 
 @_compiled

@@ -91,6 +91,7 @@ class Years:
         self.lanes = 0
         self.blocks = 0
         self.rows: list[Ints] = []
+        self.hits: list[Ints] = []
         self.watched = np.zeros((2, worlds.watch.size))
 
     def add(self, solved: Iterable[Solved], block: int) -> Ints:
@@ -101,6 +102,7 @@ class Years:
             hits += _unpack(one.targets)
             held |= one.watch
             self.lanes += one.attack.lanes
+        self.hits.append(hits)
         self.rows.append(np.minimum(hits, self.effort.losses_per_year))
         weight = self.worlds.weight[self.worlds.lanes(block)]
         if held.size:

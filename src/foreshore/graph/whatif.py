@@ -13,12 +13,14 @@ from foreshore.graph.changes import Change, added_columns, applied, dropped, fre
 from foreshore.graph.closures import reach, states_of
 from foreshore.graph.model import Bools, Graph, Ints, Longs, Profile, Words
 from foreshore.graph.simulation import Effort, Outcome, Years, check, simulate
-from foreshore.graph.worlds import Attack, Solved, Worlds, prepare
+from foreshore.graph.worlds import Attack, Scratch, Solved, Worlds, prepare
 
 if TYPE_CHECKING:
     from foreshore.graph.kernels import Luck, Steps
+    from foreshore.graph.rework import Tree
 
 KEEP = 1 << 29  # bytes of held states that are kept; the years beyond are simulated anew
+PER_STATE = 8  # words that are kept for each state, in about: what is held, and the steps of its proofs
 MOST_TOUCHED = 0.1  # share of states in doubt from which a word is solved anew
 
 
@@ -45,7 +47,7 @@ class _Work:
     """Arrays that a word of lanes is brought up to date in."""
 
     def __init__(self, states: int) -> None:
-        self.cur, self.new, self.entry = (np.zeros(states, np.uint64) for _ in range(3))
+        self.cur, self.new = (np.zeros(states, np.uint64) for _ in range(2))
         self.gone = (np.zeros(states, np.uint64), np.zeros(states, np.uint64))
         self.busy = np.zeros((states + 63) // 64, np.uint8)
 
@@ -53,8 +55,8 @@ class _Work:
 class WhatIf:
     """Years that were simulated once, to be asked what they would have been after a change.
 
-    For each word of lanes it keeps what was held. Lanes that hung on lost steps are taken back and proven
-    again, new steps push theirs: what is left is the least fixpoint of the changed graph, the same as
+    For each word of lanes it keeps what was held, with one proof. Lanes whose proof has a lost step are taken back and
+    proven again, new steps push theirs: what is left is the least fixpoint of the changed graph, the same as
     `simulate(applied(graph, change))` gives on these years, bit by bit. Changes of parameters and of shared
     draws, and graphs too large to keep, are simulated anew.
     """
@@ -77,7 +79,7 @@ class WhatIf:
         self._targets = states_of(graph, targets, "targets")
         self.before = simulate(graph, profiles, self._targets, effort=effort, **self._run)
         self._effort = replace(effort, worlds=self.before.worlds)
-        self._kept: list[list[tuple[Attack, Words]]] = []
+        self._kept: list[list[tuple[Attack, Words, Tree]]] = []
         self._worlds = self._keep(effort.draws) if self._fits() else None
         self._place = np.empty(graph.steps, np.int32)
         self._place[graph.by_src.ids] = np.arange(graph.steps, dtype=np.int32)
@@ -101,15 +103,25 @@ class WhatIf:
 
     def _fits(self) -> bool:
         words = self.before.lanes / 64 + 1
-        return bool(words * self._graph.states * 8 * 2 <= KEEP)
+        return bool(words * self._graph.states * 8 * PER_STATE <= KEEP)
 
     def _keep(self, draws: int) -> Worlds:
-        """Solve the years once more over the whole graph and keep what is held."""
+        """Solve the years once more over the whole graph and keep what is held, each lane of it with one proof."""
+        from foreshore.graph import kernels, rework
+
         nothing = np.zeros(0, np.int32)
         worlds = prepare(self._graph, self._profiles, self._targets, nothing, draws=draws, all_steps=True, **self._run)
+        scratch, bits = Scratch(worlds.steps), np.zeros(worlds.steps.src.size, np.uint64)
         for block in range(self.before.worlds // 64):
-            solved = worlds.run(block, 1, lambda _worlds, _attack, cur, _luck: cur.copy())
-            self._kept.append([(one.attack, one.extra) for one in solved])
+            shared, table = worlds.shared_words(block), worlds.own_table(block)
+            kept: list[tuple[Attack, Words, Tree]] = []
+            for attack in worlds.attacks(block):
+                cur = worlds.enter(attack, scratch)
+                bits[:] = 0
+                fate = kernels.Luck(table, worlds.own_salt(attack), shared, scratch.memo, scratch.known, *kernels.FREE)
+                rework.grow(worlds.steps, fate, cur, scratch.new, scratch.busy, bits)
+                kept.append((attack, cur.copy(), rework.tree_of(worlds.steps, bits)))
+            self._kept.append(kept)
         return worlds
 
     def _again(self, block: int, delta: _Delta, work: _Work) -> list[Solved]:
@@ -121,43 +133,43 @@ class WhatIf:
         fresh = delta.own.table(worlds.lanes(block))
         nothing, unknown = np.zeros(0, np.uint64), np.zeros(0, np.uint8)
         out = []
-        for attack, held in self._kept[block]:
+        for attack, held, tree in self._kept[block]:
             salt = np.uint64(luck.salt(worlds.seed, luck.OWN, block, attack.k))
             fate = kernels.Luck(table, salt, shared, nothing, unknown, *kernels.FREE)
             new = rework.drawn(delta.key, delta.own.threshold, delta.own.kind, fresh, salt, delta.shared, shared)
-            cur = self._rework(delta, work, fate, attack, held, new)
+            cur = self._rework(delta, work, fate, (attack, held, tree), new)
             out.append(Solved(attack, cur[self._targets], nothing, None))
         return out
 
-    def _rework(self, delta: _Delta, work: _Work, fate: Luck, attack: Attack, held: Words, new: Words) -> Words:
+    def _rework(self, delta: _Delta, work: _Work, fate: Luck, kept: tuple[Attack, Words, Tree], new: Words) -> Words:
         from foreshore.graph import rework
 
-        worlds = self._worlds
-        assert worlds is not None
+        attack, held, tree = kept
         cur = work.cur
         cur[: held.size] = held
         cur[held.size :] = 0
-        entry = work.entry
-        entry[:] = 0
-        for i, mask in enumerate(attack.masks):
-            entry[worlds.entry_states(i)] |= mask
         states = np.zeros(0, np.int32)
         if delta.lost.size:
-            old, lost = delta.whole, delta.lost
-            alive = rework.drawn(
-                old.key[lost], old.threshold[lost], old.kind[lost], fate.table, fate.salt, old.shared[lost], fate.shared
-            )
+            alive = rework.on_proofs(tree, delta.lost)
             again = delta.same >= 0
             alive[again] &= ~new[delta.same[again]]
             most = int(MOST_TOUCHED * delta.states) + 64
-            states = rework.doubtful(old, fate, cur, entry, lost, alive, work.gone, most)
+            states = rework.doubtful(delta.whole, tree, delta.lost, alive, work.gone, most)
         if states.size == 1 and states[0] < 0:
-            cur[:] = work.new[:] = entry
+            self._enter(attack, cur)
+            work.new[:] = cur
             work.busy[:] = 1
             states = states[:0]
         rework.restore(delta.left, fate, cur, states, work.gone[0], work.new, work.busy)
         rework.push(delta.left, fate, cur, work.new, work.busy, delta.ends, new)
         return cur
+
+    def _enter(self, attack: Attack, cur: Words) -> None:
+        """Hold what the attackers of a word start with, and nothing else."""
+        assert self._worlds is not None
+        cur[:] = 0
+        for i, mask in enumerate(attack.masks):
+            cur[self._worlds.entry_states(i)] |= mask
 
     def _possible(self, change: Change, losses: Ints) -> Bools:
         """Which targets can fall at all: those that did, and those that some attacker can reach."""

@@ -27,7 +27,7 @@ BY_TEXT_AND_MODEL = ("fixed_in", "technique")
 # where the word is the same as the last. So it does not matter which record was read first.
 RECORDS = (
     "affected", "not_affected", "fixed_in", "cvss", "cwe", "rejected", "ssvc_exploitation", "ssvc_automatable",
-    "ssvc_impact",
+    "ssvc_impact", "kev", "exploited",
 )  # fmt: skip
 
 
@@ -98,44 +98,74 @@ WHERE n.kind = 'epss' AND NOT EXISTS (
         AND k.observed_at > n.observed_at AND k.observed_at <= later.day)
 """
 
-# In a source that lists all it knows, what was there and is missing no longer holds, and what is there
-# again holds again, whatever day the entry carries; what others said of the same weakness is theirs to take back.
-_TURNED = """
-CREATE OR REPLACE TEMP TABLE turned AS
-WITH said AS (
-    SELECT weakness, kind, source, value, observed_at, false AS fresh FROM known
-    UNION ALL SELECT weakness, kind, source, value, observed_at, true FROM news
-), held AS (
-    SELECT weakness, kind, source, arg_max(value, observed_at) FILTER (NOT fresh) AS was,
-        arg_max(value, observed_at) AS now
-    FROM said WHERE kind IN (SELECT unnest($kinds)) AND source IN (SELECT source FROM incoming)
-        AND observed_at <= $day GROUP BY ALL
-), listed AS (
-    SELECT weakness, kind, source, max(value) AS value FROM incoming
-    WHERE kind IN (SELECT unnest($kinds)) AND value > 0 GROUP BY ALL
-)
-SELECT weakness, kind, source, was, now, coalesce(listed.value, 0) AS becomes
-FROM held LEFT JOIN listed USING (weakness, kind, source)
-WHERE ($all OR weakness IN (SELECT weakness FROM wanted))
-    AND $day NOT IN (SELECT observed_at FROM known
-        WHERE weakness = '*' AND kind IN (SELECT kind FROM incoming WHERE weakness = '*'))
-"""
+# A source that lists all it knows. On the day of a list exactly what it lists holds; between two lists an
+# entry holds from its own date, which counts also where it is the very moment of a list without it. So the
+# lists may be read in any order: whatever one brings, what held on the day of every other holds there still.
+# The lack of an entry says something only where its weakness was asked for. What others said is theirs to take back.
 _LISTS = """
-INSERT INTO news
-SELECT weakness, kind, becomes, '', source, '', $day, $feed FROM turned WHERE (now > 0) <> (becomes > 0)
+CREATE OR REPLACE TEMP TABLE turned AS
+WITH lists AS (
+    SELECT observed_at AS day, min(feed) AS feed, bool_or(fresh) AS fresh FROM known
+    WHERE weakness = '*' AND kind IN (SELECT kind FROM incoming WHERE weakness = '*') GROUP BY 1
+), old AS (
+    SELECT weakness, kind, source, observed_at, max(value) AS value FROM known
+    WHERE kind IN (SELECT unnest($kinds)) AND source IN (SELECT source FROM incoming) AND weakness <> '*' GROUP BY ALL
+), new AS (
+    SELECT weakness, kind, source, observed_at, max(value) AS value FROM news
+    WHERE kind IN (SELECT unnest($kinds)) AND weakness <> '*' GROUP BY ALL
+), said AS (
+    SELECT weakness, kind, source, observed_at, max(value) AS value FROM (FROM old UNION ALL FROM new) GROUP BY ALL
+), subjects AS (
+    SELECT weakness, kind, source, least(coalesce(min(since), $day), $day) AS since,
+        $all_asked OR weakness IN (SELECT weakness FROM asked) AS asked_before
+    FROM (SELECT weakness, kind, source, NULL AS since FROM old UNION ALL
+        SELECT weakness, kind, source, observed_at FROM new)
+    WHERE $all OR weakness IN (SELECT weakness FROM wanted) GROUP BY ALL
+), others AS (
+    SELECT s.*, l.day, l.feed, s.asked_before OR l.fresh AS was_asked FROM subjects s JOIN lists l ON l.day >= s.since
+    WHERE l.day <= (SELECT coalesce(min(day), $day) FROM lists WHERE day > $day)
+), held AS (
+    SELECT o.weakness, o.kind, o.source, o.day, o.feed, coalesce(old.value, 0) AS value
+    FROM others o ASOF LEFT JOIN old ON old.weakness = o.weakness AND old.kind = o.kind AND old.source = o.source
+        AND o.day >= old.observed_at
+    WHERE o.was_asked OR old.value > 0
+    UNION ALL
+    SELECT weakness, kind, source, $day, $feed, value FROM incoming
+    WHERE kind IN (SELECT unnest($kinds)) AND value > 0
+    UNION ALL
+    SELECT weakness, kind, source, $day, $feed, 0 FROM subjects WHERE $day NOT IN (SELECT day FROM lists)
+    UNION ALL
+    SELECT s.weakness, s.kind, s.source, l.day, l.feed, s.value FROM said s
+    JOIN (SELECT day, feed FROM lists UNION ALL SELECT $day, $feed) l ON l.day = s.observed_at
+    WHERE s.value > 0
+), followed AS (
+    SELECT *, lag(day) OVER w AS last_day, lag(value) OVER w AS last_value FROM (
+        -- Lists of the same moment say together what holds then.
+        SELECT weakness, kind, source, day, min(h.feed) AS feed, max(value) AS value
+        FROM held h SEMI JOIN subjects USING (weakness, kind, source) GROUP BY ALL
+    ) WINDOW w AS (PARTITION BY weakness, kind, source ORDER BY day)
+)
+SELECT f.weakness, f.kind, f.value, f.source, f.day, f.feed
+FROM followed f ASOF LEFT JOIN said s ON s.weakness = f.weakness AND s.kind = f.kind AND s.source = f.source
+    AND f.day >= s.observed_at
+WHERE (f.value > 0) <> (CASE WHEN s.observed_at > f.last_day OR f.last_day IS NULL THEN coalesce(s.value, 0)
+        ELSE f.last_value END > 0)
 """
-# An older list that comes late must not change what the next newer one said.
-_NEXT_LIST = """
-INSERT INTO news
-SELECT t.weakness, t.kind, t.was, '', t.source, '', later.day, later.feed
-FROM turned t CROSS JOIN (
-    SELECT observed_at AS day, feed FROM known
-    WHERE weakness = '*' AND kind IN (SELECT kind FROM incoming WHERE weakness = '*') AND observed_at > $day
-    ORDER BY observed_at LIMIT 1
-) later
-WHERE t.was IS NOT NULL AND (t.was > 0) <> (t.becomes > 0) AND NOT EXISTS (
-    SELECT 1 FROM known k WHERE k.weakness = t.weakness AND k.kind = t.kind AND k.source = t.source
-        AND k.observed_at > $day AND k.observed_at <= later.day)
+# What a file says itself is counted, and what no longer holds by it; not what other lists go on to say.
+_COUNTED = """
+SELECT count(*) + (SELECT count(*) FROM turned t WHERE t.day = $day
+    AND NOT EXISTS (SELECT 1 FROM news n WHERE n.weakness = t.weakness AND n.kind = t.kind AND n.source = t.source))
+FROM news WHERE weakness <> '*'
+"""
+# Of a list and an entry of the same moment the entry counts.
+_OUTDONE = """
+DELETE FROM known WHERE fresh AND value = 0 AND kind IN (SELECT unnest($kinds)) AND EXISTS (
+    SELECT 1 FROM news n WHERE n.weakness = known.weakness AND n.kind = known.kind AND n.source = known.source
+        AND n.observed_at = known.observed_at AND n.value > 0)
+"""
+_NOTHING_TURNED = """
+CREATE OR REPLACE TEMP TABLE turned AS
+SELECT weakness, kind, value, source, observed_at AS day, feed FROM news WHERE false
 """
 
 
@@ -160,8 +190,14 @@ class Known:
         )
         self.connection.unregister("stored")
 
-    def take(self, table: pa.Table, digest: str, complete: tuple[str, ...], wanted: Wanted) -> int:
-        """Add what is new in `table` (layout of `rows.SCHEMA`) and return how many signals that are."""
+    def take(
+        self, table: pa.Table, digest: str, complete: tuple[str, ...], wanted: Wanted, asked: Wanted = None
+    ) -> int:
+        """Add what is new in `table` (layout of `rows.SCHEMA`) and return how many signals that are.
+
+        `complete` are the kinds of which it lists all there is, of the `wanted` weaknesses (None: of all); of
+        those `asked` (None: all) the readings before this connection's were complete too.
+        """
         connection = self.connection
         connection.register("incoming", table)
         feed = self._number(digest)
@@ -169,16 +205,26 @@ class Known:
         if pc.any(pc.equal(table["kind"], "epss")).as_py():
             connection.execute(_RESTORED)
         day = date_of(table)
+        connection.execute(_NOTHING_TURNED)
         if complete and day is not None:
-            connection.register("wanted", pa.table({"weakness": pa.array(sorted(wanted or ()), pa.string())}))
-            connection.execute(_TURNED, {"day": day, "kinds": list(complete), "all": wanted is None})
-            connection.execute(_LISTS, {"day": day, "feed": feed})
-            connection.execute(_NEXT_LIST, {"day": day})
+            self._follow(day, feed, complete, wanted, asked)
+        found = connection.execute(_COUNTED, {"day": day}).fetchone()
         connection.execute(f"INSERT INTO known SELECT {_COLUMNS}, true FROM news")
-        found = connection.sql("SELECT count(*) FROM news WHERE weakness <> '*'").fetchone()
+        connection.execute(
+            "INSERT INTO known SELECT weakness, kind, value, '', source, '', day, feed, true FROM turned"
+        )
         connection.execute("DROP TABLE news")
         connection.unregister("incoming")
         return int(found[0]) if found else 0
+
+    def _follow(self, day: datetime, feed: int, complete: tuple[str, ...], wanted: Wanted, asked: Wanted) -> None:
+        """Fill the table `turned` with what the list of `day` turns on its day and on those of other lists."""
+        kinds = list(complete)
+        for name, names in (("wanted", wanted), ("asked", asked)):
+            self.connection.register(name, pa.table({"weakness": pa.array(sorted(names or ()), pa.string())}))
+        every = {"all": wanted is None, "all_asked": asked is None}
+        self.connection.execute(_LISTS, {"day": day, "feed": feed, "kinds": kinds, **every})
+        self.connection.execute(_OUTDONE, {"kinds": kinds})
 
     def added(self) -> pa.Table:
         """Return all news so far, in a fixed order (layout `STORED`)."""

@@ -22,12 +22,17 @@ PUBLIC_NAME = "regexp_matches(weakness, '^(\\*$|CWE-|CAPEC-|T[0-9]|TA[0-9]|eol:)
 _KINDS = """('cvss', 'epss', 'kev', 'exploited', 'ransomware', 'ssvc_exploitation', 'ssvc_automatable', 'ssvc_impact',
     'cwe', 'published', 'description', 'rejected', 'own_model')"""
 _LATEST = f"""
-    -- The last word of each source on each point by that day; digest and text always settle ties alike.
-    SELECT weakness, kind, source, said.value AS value, said.text AS text, said.model AS model, observed_at
+    -- The last word of each source on each point by that day; digest and text always settle ties alike. What
+    -- is in a catalogue is so from the first word that nothing took back since, in whatever order lists were read.
+    SELECT weakness, kind, source, said.value AS value, said.text AS text, said.model AS model,
+        CASE WHEN said.value > 0 THEN coalesce(list_min(list_filter(entered, lambda day: coalesce(day >= off, true))),
+            last) ELSE last END AS observed_at
     FROM (
-        SELECT weakness, kind, source, max(observed_at) AS observed_at,
+        SELECT weakness, kind, source, max(observed_at) AS last,
             arg_max({{value: value, text: text, model: model}},
-                {{value: observed_at, known: known_at, feed: feed, text: text}}) AS said
+                {{value: observed_at, known: known_at, feed: feed, text: text}}) AS said,
+            list(observed_at) FILTER (kind IN ('kev', 'exploited', 'ransomware') AND value > 0) AS entered,
+            max(observed_at) FILTER (kind IN ('kev', 'exploited', 'ransomware') AND value = 0) AS off
         FROM signals SEMI JOIN asked USING (weakness)
         WHERE observed_at <= TIMESTAMP '$as_of' AND kind IN {_KINDS}
         GROUP BY weakness, kind, source, CASE WHEN kind = 'cvss' THEN model END

@@ -74,6 +74,35 @@ def threat(signals: Mapping[str, Any], policy: Policy) -> dict[str, Any] | None:
     return {"vector": vector, "score": score, "base": scored.base, "metric": f"E:{letter}", "because": row["why"]}
 
 
+def on_asset(signals: Mapping[str, Any], points: str, policy: Policy) -> dict[str, Any] | None:
+    """Return the environmental score of a weakness on an asset, by the tier of the services that the asset is part of.
+
+    `signals` is a row of `signals_at`; `points` the JSON of a served exposure, of which `tier` and `serves` (the
+    most important of these services) count. None without a CVSS vector, or where the tier is not known. It takes
+    no part in the ranking.
+    """
+    import orjson
+
+    known = orjson.loads(points or "{}")
+    vector, tier = signals["cvss_vector"] or "", known.get("tier")
+    if tier is None:
+        return None
+    rule = f"standards.requirement.tier_{tier}"
+    metrics = dict.fromkeys(("CR", "IR", "AR"), policy.text(rule))
+    score = cvss.for_asset(vector, metrics)
+    if score is None:
+        return None
+    said = ", ".join(f"{name}:{level}" for name, level in metrics.items())
+    return {
+        "score": score, "base": signals["cvss"], "published": signals["cvss_published"],
+        "version": signals["cvss_version"], "vector": cvss.with_metrics(vector, metrics), "requirements": metrics,
+        "tier": tier, "service": known["serves"], "policy": rule,
+        "source": policy.text("standards.requirement.source"),
+        "sentence": f"CVSS {signals['cvss_version']} on this asset {score:.1f} (environmental; the base score is "
+        f"{signals['cvss']:.1f}) with {said}: it is part of {known['serves']}, tier {tier}",
+    }  # fmt: skip
+
+
 def _first_fitting(
     signals: Mapping[str, Any], rows: Sequence[Mapping[str, str]], least: float
 ) -> Mapping[str, str] | None:

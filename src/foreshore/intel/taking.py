@@ -111,10 +111,11 @@ def take(workspace: Workspace, lake: Lake, coming: Coming, guard: Guard | None) 
 def _take(workspace: Workspace, lake: Lake, coming: Coming, guard: Guard | None) -> Taken:
     tables = [_signals(part.table) for part in coming.parts]
     before = changes.stored(lake, tables, coming.complete, coming.wanted)
+    asked = _asked(workspace, coming) if coming.complete else None
     with changes.Known(before, workspace.connect()) as known:
         del before
         new: tuple[int, ...] = tuple(
-            known.take(table, part.digest, coming.complete, coming.wanted)
+            known.take(table, part.digest, coming.complete, coming.wanted, asked)
             for part, table in zip(coming.parts, tables, strict=True)
         )
         verdict = _judged(workspace, known, coming, guard) if guard is not None and any(new) else None
@@ -124,6 +125,13 @@ def _take(workspace: Workspace, lake: Lake, coming: Coming, guard: Guard | None)
     aliases = _aliases(lake, coming.parts)
     _append(lake, added, aliases)
     return Taken(new, len(added), len(aliases))
+
+
+def _asked(workspace: Workspace, coming: Coming) -> Wanted:
+    """Return the weaknesses that this feed was read for before; None, all, where nothing was ever present here."""
+    asked = kept.asked(workspace)
+    names = asked.filter(pc.equal(asked["feed"], coming.feed))["weakness"].to_pylist()
+    return frozenset(names) if names or coming.wanted is not None else None
 
 
 def _signals(table: pa.Table) -> pa.Table:

@@ -20,7 +20,10 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 from foreshore import facts, keys
 from foreshore.mobilization import versions
@@ -76,13 +79,14 @@ _SOLUTIONS = "select check_id, solution from checks where solution <> '' order b
 
 
 class Rows(Sequence[dict[str, Any]]):
-    """Rows of one table of exposures, read only when they are asked for; what most want is a column."""
+    """Rows `start` to `end` of a table of exposures, read only when they are asked for; what most want is a column."""
 
-    def __init__(self, table: pa.Table) -> None:
-        self._table = table
+    def __init__(self, table: pa.Table, start: int = 0, end: int | None = None) -> None:
+        self._table, self._start = table, start
+        self._end = table.num_rows if end is None else end
 
     def __len__(self) -> int:
-        return int(self._table.num_rows)
+        return self._end - self._start
 
     @overload
     def __getitem__(self, at: int) -> dict[str, Any]: ...
@@ -97,11 +101,11 @@ class Rows(Sequence[dict[str, Any]]):
         place = at + len(self) if at < 0 else at
         if not 0 <= place < len(self):
             raise IndexError(at)
-        return dict(self._table.slice(place, 1).to_pylist()[0])
+        return {name: self._table.column(name)[self._start + place].as_py() for name in self._table.column_names}
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Yield the rows in their order."""
-        yield from self._table.to_pylist()
+        yield from self._table.slice(self._start, len(self)).to_pylist()
 
     @cached_property
     def first(self) -> dict[str, Any]:
@@ -110,7 +114,11 @@ class Rows(Sequence[dict[str, Any]]):
 
     def column(self, name: str) -> list[Any]:
         """Return one column's values."""
-        return list(self._table.column(name).to_pylist())
+        return list(self._table.column(name).slice(self._start, len(self)).to_pylist())
+
+    def numbers(self, name: str) -> NDArray[Any]:
+        """Return one column's values as an array."""
+        return np.asarray(self._table.column(name).slice(self._start, len(self)).to_numpy())
 
 
 def _column(rows: Sequence[dict[str, Any]], name: str) -> list[Any]:
@@ -139,6 +147,12 @@ class Action:
         return _column(self.rows, "exposure")
 
     @property
+    def closes(self) -> NDArray[np.int64]:
+        """The same as an array."""
+        own = self.rows.numbers("exposure") if isinstance(self.rows, Rows) else self.exposures
+        return np.asarray(own, np.int64)
+
+    @property
     def assets(self) -> int:
         """How many assets it touches."""
         return len(set(_column(self.rows, "asset")))
@@ -164,19 +178,68 @@ class Action:
 
 def group(snapshot: facts.Snapshot, assessed: pa.Table) -> list[Action]:
     """Return the actions for all assessed exposures that no person dismissed, in canonical order."""
-    import numpy as np
-
     table = _with_solutions(snapshot, snapshot.sql(_ROWS.replace("$nobody", f"'{UNOWNED}'"), assessed=assessed))
     table = table.combine_chunks()
-    first = np.asarray(table.column("first"), np.int64)
-    bounds = np.flatnonzero(np.diff(first, prepend=-1, append=-1))
-    hours = {kind: policy_hours(snapshot.policy, kind) for kind in _EFFORT} if table.num_rows else {}
-    found = []
-    for start, end in pairwise(bounds.tolist()):
-        rows = Rows(table.slice(start, end - start))
-        name = tuple(str(table.column(column)[start].as_py()) for column in ("action_kind", "what", "more", "team"))
-        found.append(_action(name, rows, snapshot.policy, hours[name[0]]))
-    return found
+    bounds = np.flatnonzero(np.diff(np.asarray(table.column("first"), np.int64), prepend=-1, append=-1))
+    if not table.num_rows:
+        return []
+    hours = {kind: policy_hours(snapshot.policy, kind) for kind in _EFFORT}
+    sums = _Sums.of(table, bounds)
+    names = [table.column(name).take(bounds[:-1]).to_pylist() for name in ("action_kind", "what", "more", "team")]
+    return [
+        _action(tuple(map(str, name)), Rows(table, start, end), _Sum(*sum_), snapshot.policy, hours[name[0]])
+        for name, (start, end), sum_ in zip(
+            zip(*names, strict=True), pairwise(bounds.tolist()), sums.rows(), strict=True
+        )
+    ]
+
+
+class _Sum(NamedTuple):
+    """What one action is about in all: assets, names of assets, the exposure that removes most, and whether it has a date."""
+
+    assets: int
+    names: int
+    removes: float
+    low: float
+    high: float
+    wanted: bool
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """The same by action, as columns."""
+
+    columns: tuple[NDArray[Any], ...]
+
+    @staticmethod
+    def of(table: pa.Table, bounds: NDArray[np.int64]) -> _Sums:
+        """Sum up the rows between `bounds`, all actions at once."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        count = len(bounds) - 1
+        of = np.repeat(np.arange(count), np.diff(bounds))
+        share = pc.fill_null(table.column("contribution"), 0.0).to_numpy()
+        most = np.lexsort((-share, of))[bounds[:-1]]  # stable: the first of equals
+        ends = [pc.fill_null(table.column(name), 0.0).to_numpy()[most] for name in ("low", "high")]
+        urgent = np.asarray(pc.is_in(table.column("treatment"), value_set=pa.array(["act_now", "unknown"])), np.bool_)
+        dated = np.asarray(pc.is_valid(table.column("due")), np.bool_)
+        wanted = np.bincount(of, urgent | dated, count) > 0
+        return _Sums((_distinct(of, table.column("asset"), count), _distinct(of, table.column("asset_name"), count),
+                      share[most], *ends, wanted))  # fmt: skip
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """Yield the sums of one action after another."""
+        return zip(*(column.tolist() for column in self.columns), strict=True)
+
+
+def _distinct(of: NDArray[np.int64], column: pa.ChunkedArray, count: int) -> NDArray[np.int64]:
+    """Count the different values of a column by action."""
+    coded = column.combine_chunks().dictionary_encode(null_encoding="encode")
+    values = np.asarray(coded.indices, np.int64)
+    return np.bincount(
+        np.unique(of * (len(coded.dictionary) + 1) + values) // (len(coded.dictionary) + 1), minlength=count
+    )
 
 
 def _with_solutions(snapshot: facts.Snapshot, rows: pa.Table) -> pa.Table:
@@ -196,17 +259,13 @@ def policy_hours(policy: Policy, kind: str) -> tuple[float, float]:
     return hours["fixed"].value, hours["each"].value
 
 
-def _action(name: tuple[str, ...], rows: Rows, policy: Policy, hours: tuple[float, float]) -> Action:
+def _action(name: tuple[str, ...], rows: Rows, sums: _Sum, policy: Policy, hours: tuple[float, float]) -> Action:
     kind, team = name[0], name[3]
-    title, what = _WORDS[kind](rows, name)
-    assets = len(set(rows.column("asset")))
-    shares = [share or 0.0 for share in rows.column("contribution")]
-    most = rows[shares.index(max(shares))]
+    title, what = _WORDS[kind](rows, name, _where(rows, sums.names))
     return Action(
         key=keys.of("action", *name), kind=kind, title=title, what=what, team=team,
-        channel=_channel(kind, rows, policy),
-        hours=hours[0] + hours[1] * assets, rows=rows,
-        removes=most["contribution"] or 0.0, low=most["low"] or 0.0, high=most["high"] or 0.0,
+        channel=_channel(kind, rows, sums.wanted, policy), hours=hours[0] + hours[1] * sums.assets, rows=rows,
+        removes=sums.removes, low=sums.low, high=sums.high,
     )  # fmt: skip
 
 
@@ -216,11 +275,9 @@ _EFFORT = {
 }  # fmt: skip
 
 
-def _channel(kind: str, rows: Rows, policy: Policy) -> str:
+def _channel(kind: str, rows: Rows, wanted: bool, policy: Policy) -> str:
     """Return "ticket" where anything is to be done now or by a date, else the routine that does it anyway."""
-    if kind not in ("patch", "rebuild") or {"act_now", "unknown"} & set(rows.column("treatment")):
-        return "ticket"
-    if any(rows.column("due")):
+    if wanted or kind not in ("patch", "rebuild"):
         return "ticket"
     said = " ".join(str(rows.first[name] or "") for name in ("component", "component_name", "fix", "asset_kind"))
     for name in policy.names("effort.routine"):
@@ -230,9 +287,8 @@ def _channel(kind: str, rows: Rows, policy: Policy) -> str:
     return "ticket"
 
 
-def _where(rows: Rows) -> str:
-    names = list(dict.fromkeys(rows.column("asset_name")))
-    return names[0] if len(names) == 1 else f"{len(names)} assets"
+def _where(rows: Rows, names: int) -> str:
+    return str(rows.first["asset_name"]) if names == 1 else f"{names} assets"
 
 
 def ecosystem(component: str) -> str:
@@ -251,14 +307,14 @@ def _target(rows: Rows) -> tuple[str, str]:
     return shown, versions.greatest(wanted, kind)
 
 
-def _patch(rows: Rows, name: tuple[str, ...]) -> tuple[str, str]:
+def _patch(rows: Rows, name: tuple[str, ...], where: str) -> tuple[str, str]:
     product = _plain(rows.first["component_name"] or _short(name[1]))
     if rows.first["fix"] and name[1] == rows.first["fix"]:
-        return f"Install {name[1]} on {_where(rows)}", f"install {name[1]}"
+        return f"Install {name[1]} on {where}", f"install {name[1]}"
     now, target = _target(rows)
     change = f"{product} {now} → {target}" if target and now else f"{product} → {target or 'the fixed version'}"
     to = f" to {target}" if target else ""
-    return f"Update {product}{to} on {_where(rows)}", change
+    return f"Update {product}{to} on {where}", change
 
 
 def _plain(name: str) -> str:
@@ -274,44 +330,44 @@ def _short(component: str) -> str:
     return component
 
 
-def _reboot(rows: Rows, name: tuple[str, ...]) -> tuple[str, str]:
+def _reboot(rows: Rows, name: tuple[str, ...], where: str) -> tuple[str, str]:
     count = len(rows)
     waits = "a fix that is" if count == 1 else f"{count} fixes that are"
     return f"Restart {rows.first['asset_name']}", f"a restart puts into use {waits} installed already"
 
 
-def _rebuild(rows: Rows, name: tuple[str, ...]) -> tuple[str, str]:
+def _rebuild(rows: Rows, name: tuple[str, ...], where: str) -> tuple[str, str]:
     products = list(dict.fromkeys(map(_short, dict.fromkeys(rows.column("product")))))
     few = ", ".join(products[:4]) + (f" and {len(products) - 4} more" if len(products) > 4 else "")
     return f"Rebuild image {rows.first['asset_name']}", f"newer packages: {few}"
 
 
-def _configure(rows: Rows, name: tuple[str, ...]) -> tuple[str, str]:
-    return f"Correct “{rows.first['title']}” on {_where(rows)}", rows.first["title"]
+def _configure(rows: Rows, name: tuple[str, ...], where: str) -> tuple[str, str]:
+    return f"Correct “{rows.first['title']}” on {where}", rows.first["title"]
 
 
-def _rotate(rows: Rows, name: tuple[str, ...]) -> tuple[str, str]:
+def _rotate(rows: Rows, name: tuple[str, ...], where: str) -> tuple[str, str]:
     return (
         f"Replace and revoke the secret in {rows.first['asset_name']}",
         f"{rows.first['title']} ({rows.first['place']})",
     )
 
 
-def _code(rows: Rows, name: tuple[str, ...]) -> tuple[str, str]:
+def _code(rows: Rows, name: tuple[str, ...], where: str) -> tuple[str, str]:
     return f"Change the code of {rows.first['asset_name']}: {rows.first['title']}", rows.first["title"]
 
 
-def _replace(rows: Rows, name: tuple[str, ...]) -> tuple[str, str]:
+def _replace(rows: Rows, name: tuple[str, ...], where: str) -> tuple[str, str]:
     product = _short(name[1])
     return (
-        f"Replace {product}, which is out of support, on {_where(rows)}",
+        f"Replace {product}, which is out of support, on {where}",
         f"{product} → a supported version",
     )
 
 
-def _mitigate(rows: Rows, name: tuple[str, ...]) -> tuple[str, str]:
+def _mitigate(rows: Rows, name: tuple[str, ...], where: str) -> tuple[str, str]:
     return (
-        f"Shield {_where(rows)} from {name[1]}: no fix is known",
+        f"Shield {where} from {name[1]}: no fix is known",
         "cut the way to it, or switch the feature off",
     )
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from foreshore.mobilization import plan_local
 from foreshore.mobilization.actions import Action
 from foreshore.mobilization.plan import Plan, Planned
 from foreshore.mobilization.plan_bound import Bound, Rows, bound
@@ -29,18 +31,23 @@ class Best:
     exact: bool
 
 
-def best(actions: Sequence[Action], losses: Losses, terms: Terms, fresh: Losses | None = None) -> Best:
+def best(
+    actions: Sequence[Action], losses: Losses, terms: Terms, fresh: Losses | None = None, seconds: float = math.inf
+) -> Best:
     """Find the plan within `terms` that removes most of `losses`, and bound what any could remove.
 
-    Actions are numbered in `losses` by their place in `actions`. Raises UsageError for terms that no plan meets.
+    After about `seconds`, half of them for the bound, the search ends with what it has; they are counted by what
+    was asked (`Losses.seconds`), so that the same plan comes out again. Actions are numbered in `losses` by their
+    place in `actions`. Raises UsageError for terms that no plan meets.
     """
     budget = Budget(actions, terms)
     rows = Rows.first(losses, budget)
-    search = Search(rows)
+    search = Search(rows, losses.seconds + seconds)
     start = search.filled(budget.must)
     before = losses.left(frozenset())
-    found = bound(rows, before - losses.left(start))
-    chosen = search.best([start, *found.plans[-3:], _rounded(budget, found)])
+    found = bound(rows, before - losses.left(start), losses.seconds + seconds / 2)
+    few = [] if found.exact else plan_local.among(rows, found.share, start, search.until)
+    chosen = search.best([start, *found.plans[-3:], *few[-2:], _rounded(budget, found)])
     removed = before - losses.left(chosen)
     most = max(found.most, removed)
     plan = _told(search, chosen, before, most)

@@ -9,6 +9,7 @@ With x whole the same rows give plans, and the bound of their search (branch and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,10 @@ Ints = NDArray[np.int64]
 ROUNDS = 30  # of adding proofs
 FEW, SOME = 60, 150  # actions up to which the search for whole ones goes to its end, and up to which it begins
 NODES = {True: (40, 2000), False: (3, 20)}  # rounds of it, and nodes of branch and bound in each: few actions, or some
+MANY = (
+    20_000  # entries of known proofs from which each round takes seconds: then no more of them than make a difference
+)
+_SLOWLY = 2e-3  # less than that share of the bound makes none
 _ENOUGH = 1e-4  # a bound that is this close to a plan says no more
 _SLACK = 1e-7  # of the solver, in shares of all risk
 _SAVED = 1e-6
@@ -67,6 +72,11 @@ class Rows:
                 new += 1
         return new
 
+    @property
+    def entries(self) -> int:
+        """How many actions stand on all known proofs together."""
+        return sum(len(proof) for each in self.proofs for proof in each)
+
     def groups(self) -> tuple[list[frozenset[Proof]], Floats, Ints]:
         """Put losses together of which the same proofs are known: the proofs, their worth, and each loss's group."""
         number: dict[frozenset[Proof], int] = {}
@@ -85,22 +95,23 @@ class Bound:
     exact: bool  # is the last plan proven to be as good as any, but for the solver's rounding?
 
 
-def bound(rows: Rows, best: float = 0.0) -> Bound:
-    """Bound what any plan removes; `best` is what one is known to remove."""
+def bound(rows: Rows, best: float = 0.0, until: float = math.inf) -> Bound:
+    """Bound what any plan removes; `best` is what one is known to remove, `until` when to look for no more proofs."""
     if not rows.open.size:
         return Bound(0.0, np.zeros(len(rows.budget.actions)), (), True)
     most, share = 1.0, np.zeros(len(rows.budget.actions))
     for _ in range(ROUNDS):
-        solved = _solve(rows)
+        solved = solve(rows)
         if solved is None:
             break
+        slow = most - solved.most <= _SLOWLY * most and rows.entries > MANY
         most, share, saved = min(most, solved.most), solved.share, solved.saved
         asked = np.flatnonzero(saved > _SAVED)
         tight = most - best <= _ENOUGH * max(best, _SLACK)
-        if tight or not asked.size or not _added(rows, share, saved, asked):
+        if tight or slow or not asked.size or rows.losses.seconds >= until or not _added(rows, share, saved, asked):
             break
     count = len({one for proofs in rows.proofs for proof in proofs for one in proof})
-    if count > SOME:
+    if count > SOME or rows.losses.seconds >= until:
         return Bound(most, share, (), False)
     return _whole(rows, most, share, NODES[count <= FEW])
 
@@ -121,7 +132,7 @@ def _whole(rows: Rows, most: float, share: Floats, effort: tuple[int, int]) -> B
     """Go on with whole actions until the best such plan is proven to save what it counts, or the rounds are over."""
     plans: list[frozenset[int]] = []
     for _ in range(effort[0]):
-        solved = _solve(rows, nodes=effort[1])
+        solved = solve(rows, nodes=effort[1])
         if solved is None:
             break
         most = min(most, solved.most)
@@ -141,10 +152,11 @@ class _Solved:
     done: bool
 
 
-def _solve(rows: Rows, *, nodes: int = 0) -> _Solved | None:
+def solve(rows: Rows, *, nodes: int = 0, only: frozenset[int] | None = None) -> _Solved | None:
     """Maximise what is saved under the known proofs and the terms; None where the solver gives up.
 
-    With `nodes` of branch and bound actions are whole; without, they may be done in part.
+    With `nodes` of branch and bound actions are whole; without, they may be done in part. `only` these actions may be
+    taken besides those that must be.
     """
     from scipy.optimize import Bounds, LinearConstraint, milp
     from scipy.sparse import csr_array, hstack, vstack
@@ -157,7 +169,8 @@ def _solve(rows: Rows, *, nodes: int = 0) -> _Solved | None:
     terms = hstack([csr_array(matrix), csr_array((len(limit), len(proofs)))])
     low, high = np.zeros(len(columns) + len(proofs)), np.ones(len(columns) + len(proofs))
     low[[place[one] for one in rows.budget.must]] = 1.0
-    high[[at for one, at in place.items() if one not in rows.usable and one not in rows.budget.must]] = 0.0
+    able = rows.usable if only is None else rows.usable & only
+    high[[at for one, at in place.items() if one not in able and one not in rows.budget.must]] = 0.0
     found: Any = milp(
         np.concatenate([np.zeros(len(columns)), -worth]),
         integrality=np.concatenate([np.full(len(columns), int(nodes > 0)), np.zeros(len(proofs))]),

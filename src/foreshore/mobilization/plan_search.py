@@ -6,6 +6,7 @@ how far it may be from the best is what `plan_bound` says.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -21,10 +22,16 @@ Plan = frozenset[int]
 
 
 class Search:
-    """Looks for plans over sampled losses; `rows` holds the proofs that are known so far."""
+    """Looks for plans over sampled losses; `rows` holds the proofs that are known so far, `until` when to stop."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Rows, until: float = math.inf) -> None:
         self.rows, self.losses, self.budget = rows, rows.losses, rows.budget
+        self.until = until  # by the count of what was asked, see `Losses.seconds`
+
+    @property
+    def late(self) -> bool:
+        """Is the time for the search over? Then only what is needed to end with a plan is asked."""
+        return self.losses.seconds >= self.until
 
     def best(self, starts: Iterable[Plan] = ()) -> Plan:
         """Return the best plan that is found, beginning from nothing and from `starts`."""
@@ -47,13 +54,13 @@ class Search:
     def _next(self, plan: Plan) -> Plan | None:
         left = self.losses.left(plan)
         best, gain = None, _LEAST
-        for number, most in self._ranked(plan)[:TRIES]:
+        for number, most in self._ranked(plan)[: 1 if self.late else TRIES]:
             if most <= gain:
                 break
             more = plan | self.budget.with_needs({number})
             if self.budget.fits(more) and (found := (left - self.losses.left(more)) / len(more - plan)) > gain:
                 best, gain = more, found
-        for bundle in self._bundles(plan):
+        for bundle in () if self.late else self._bundles(plan):
             more = plan | bundle
             if (found := (left - self.losses.left(more)) / len(more - plan)) > gain + _LEAST:
                 best, gain = more, found
@@ -122,7 +129,7 @@ class Search:
         """Put one action in the place of another while that helps."""
         tries = 0
         better = True
-        while better and tries < SWAPS:
+        while better and tries < SWAPS and not self.late:
             better = False
             for out in sorted(plan - self.budget.must):
                 base = self._without(plan, out)
@@ -132,7 +139,7 @@ class Search:
                     if number != out and self.budget.fits(other) and self._order(other) < self._order(plan):
                         plan, better = self.filled(other), True
                         break
-                if better or tries >= SWAPS:
+                if better or tries >= SWAPS or self.late:
                     break
         return plan
 

@@ -91,8 +91,24 @@ class Budget:
         return not self.broken(chosen)
 
     def possible(self) -> list[int]:
-        """Return the actions that some plan within the terms can hold."""
-        return [one for one in range(len(self.actions)) if self.fits(self.must | self.with_needs({one}))]
+        """Return the actions that some plan within the terms can hold, in order."""
+        tied = sorted(self.named)  # each of these may bring others along; all others are judged together
+        alone = np.ones(len(self.actions), np.bool_)
+        alone[[*tied, *self.barred]] = False
+        alone &= self.hours <= self._room() + _ROUNDING
+        if len(self.must) >= self.terms.most:
+            alone[:] = False
+        found = [one for one in tied if self.fits(self.must | self.with_needs({one}))]
+        return sorted([*np.flatnonzero(alone).tolist(), *found])
+
+    def _room(self) -> NDArray[np.float64]:
+        """Return for each action the hours that its team has beside what must be done."""
+        teams, team_of = np.unique(np.array([action.team for action in self.actions], object), return_inverse=True)
+        limits = np.array([self.terms.hours.get(team, np.inf) for team in teams.tolist()], np.float64)
+        must = np.array(sorted(self.must), np.int64)
+        used = np.bincount(team_of[must], self.hours[must], minlength=len(limits)) if len(must) else 0.0
+        room: NDArray[np.float64] = (limits - used)[team_of]
+        return room
 
     def rows(self, columns: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the terms as `matrix @ x <= limit` over one x in 0 to 1 for each action of `columns`.

@@ -1,7 +1,7 @@
 """The simulated losses a plan is chosen on: each with its ways to happen, of which actions cut some.
 
-A *loss* is one target that falls in one simulated attack. It is saved when each of its proofs (the sets of steps
-that bring it about) loses a step to some action.
+A *fall* is one target that is harmed in one simulated attack, a *loss* what counts of the falls of a year. It is saved
+when each of its proofs (the sets of steps that bring it about) loses a step to some action.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Proof = frozenset[int]  # the actions any of which cuts it
+STEPS = 4e7  # steps of kept parts that a slow core takes in a second (benchmarks)
+LANES = 64  # cheap proofs are looked for lane by lane
+WORD = 2_000  # what it takes to begin a word at all, in steps
 
 
 class Losses(Protocol):
@@ -34,6 +37,10 @@ class Losses(Protocol):
 
     def left(self, chosen: frozenset[int]) -> float:
         """Return the share of risk that is left when these actions are done."""
+
+    @property
+    def seconds(self) -> float:
+        """What has been asked so far, in seconds of a slow core: counted by steps that were taken, not by a clock."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,12 @@ class Sampled:
         self._replay, self._weights, self._action_of, self._most = replay, weights, action_of, most
         self.whole = float(replay.events @ weights)
         self._left: dict[frozenset[int], float] = {}
+        self._steps = 0
+
+    @property
+    def seconds(self) -> float:
+        """What has been asked so far, in seconds of a slow core; the same on every machine."""
+        return (self._steps + self._replay.taken) / STEPS
 
     @cached_property
     def _words(self) -> list[_Word]:
@@ -71,7 +84,7 @@ class Sampled:
 
     @cached_property
     def _places(self) -> tuple[Ints, Ints, Ints, Ints]:
-        """By loss: its word, its place among the word's targets, its lane, and its target's row."""
+        """By fall: its word, its place among the word's targets, its lane, and its target's row."""
         rows = []
         for number, word in enumerate(self._words):
             bits = _unpacked(word.kept.asked)
@@ -83,28 +96,62 @@ class Sampled:
         return every[0], every[1], every[2], every[3]
 
     @cached_property
+    def _years(self) -> tuple[Ints, Ints]:
+        """By fall: the simulated year, and a number for the year and the target together."""
+        word, _, lane, row = self._places
+        block = np.array([attack.block for attack, _ in self._replay.kept()], np.int64)
+        world = block[word] * 64 + lane if word.size else word
+        return world, world * len(self._weights) + row
+
+    @cached_property
+    def _losses(self) -> tuple[Ints, Ints]:
+        """By loss its first fall, and by fall its loss.
+
+        Where one fall of a target counts in a year, all its falls of that year are one loss: it is saved when
+        none of them happens. Else each is a loss of its own.
+        """
+        together = self._years[1]
+        if self._most > 1:
+            return np.arange(together.size), np.arange(together.size)
+        _, first, of = np.unique(together, return_index=True, return_inverse=True)
+        return np.asarray(first, np.int64), np.asarray(of.reshape(-1), np.int64)
+
+    @cached_property
     def worth(self) -> Floats:
         """By loss, the share of risk: where a target falls more often in a year than counts, each counts for less.
 
         That is the least concave function above what saving some of them removes, and equal at none and all.
         """
-        word, _, lane, row = self._places
-        block = np.array([attack.block for attack, _ in self._replay.kept()], np.int64)
-        world = block[word] * 64 + lane if word.size else word
-        targets = len(self._weights)
-        times = np.bincount(world * targets + row, minlength=1)[world * targets + row] if word.size else word
-        weight = self._replay.before.weight[world] if word.size else np.zeros(0)
-        share = np.minimum(1.0, self._most / np.maximum(times, 1))
-        return np.asarray(weight * self._weights[row] * share / self._replay.worlds / (self.whole or 1.0))
+        (world, together), row = self._years, self._places[3]
+        weight = self._replay.before.weight[world] if world.size else np.zeros(0)
+        share = np.ones(world.size)
+        if self._most > 1 and world.size:
+            share = np.minimum(1.0, self._most / np.bincount(together, minlength=1)[together])
+        worth = weight * self._weights[row] * share / self._replay.worlds / (self.whole or 1.0)
+        return np.asarray(worth[self._losses[0]])
 
     def cheapest(self, weight: Floats, losses: Ints) -> list[Proof]:
         """Return the proof of each loss whose steps weigh least; premises that several steps share count several times."""
-        found: list[Proof] = [frozenset()] * len(losses)
-        word, place, lane, _ = (column[losses] for column in self._places)
+        place_of = np.full(self._losses[0].size, -1, np.int64)
+        place_of[losses] = np.arange(len(losses))
+        at = place_of[self._losses[1]]
+        falls = np.flatnonzero(at >= 0)
+        found: list[Proof | None] = [None] * len(losses)
+        least = np.full(len(losses), np.inf)
+        for place, proof in zip(at[falls].tolist(), self._cheapest(weight, falls), strict=True):
+            price = float(weight[list(proof)].sum())
+            if price < least[place]:
+                found[place], least[place] = proof, price
+        return [proof if proof is not None else frozenset() for proof in found]
+
+    def _cheapest(self, weight: Floats, falls: Ints) -> list[Proof]:
+        found: list[Proof] = [frozenset()] * len(falls)
+        word, place, lane, _ = (column[falls] for column in self._places)
         order = np.argsort(word, kind="stable")
         edges = np.flatnonzero(np.diff(word[order], prepend=-1))
         for at in np.split(order, edges[1:]) if order.size else []:
             one = self._words[int(word[at[0]])]
+            self._steps += LANES * (0 if one.kept.part is None else int(one.kept.part.src.size)) + WORD
             for number, proof in zip(at.tolist(), _proofs(one, weight, place[at], lane[at]), strict=True):
                 found[number] = proof
         return found
@@ -158,6 +205,11 @@ class Listed:
             return float(sum(weight[one] for one in proof)), sorted(proof)
 
         return [min(self._proofs[loss], key=heavy) for loss in losses.tolist()]
+
+    @property
+    def seconds(self) -> float:
+        """It takes no time."""
+        return 0.0
 
     def left(self, chosen: frozenset[int]) -> float:
         """Return the share of the losses of which some proof is whole."""

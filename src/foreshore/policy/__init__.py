@@ -177,6 +177,12 @@ def _completed(own: Any, shipped: Any) -> Any:
     return {**kept, **{name: entry for name, entry in shipped.items() if name not in own}}
 
 
+def shipped_digest() -> str:
+    """Return a digest of the shipped files: another one means that entries may be there which a copy lacks."""
+    folder = resources.files(__name__)
+    return hashlib.sha256(b"".join((folder / name).read_bytes() for name in shipped_files())).hexdigest()[:16]
+
+
 def shipped_files() -> list[str]:
     """Return the names of the shipped files, in alphabetical order."""
     folder = resources.files(__name__)

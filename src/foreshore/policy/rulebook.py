@@ -27,7 +27,7 @@ UNCLAIMED = "?"  # a note that no other rule speaks of
 NOT_A_STEP = "not_a_step"
 
 _TERM = re.compile(r"\s*(not\s+)?([a-z_]+)\s*\((.*)\)\s*", re.DOTALL)
-_ARGUMENT = re.compile(r"\s*(?:'([^']*)'|(\d+)|([a-z_][a-z0-9_]*))\s*(,|$)")
+_ARGUMENT = re.compile(r"\s*(?:'([^']*)'|(\d+(?:\|\d+)*\??)|([a-z_][a-z0-9_]*))\s*(,|$)")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _TECHNIQUE = re.compile(r"T\d{4}(\.\d{3})?")
 _KEYS = {
@@ -50,7 +50,15 @@ class Variable:
     name: str
 
 
-Argument = Text | Variable | int
+@dataclass(frozen=True)
+class Ports:
+    """Ports of which one has to be reached; `if_known` asks for that only where anything is known of the asset's ports."""
+
+    numbers: tuple[int, ...]
+    if_known: bool = False
+
+
+Argument = Text | Variable | Ports
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,16 @@ class Term:
         """The variables that stand for an asset, not for a value."""
         places = 2 if self.name in RELATIONS or self.name in ("differs", "same_site") else 1
         return [one.name for one in self.arguments[:places] if isinstance(one, Variable) and one.name != "_"]
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The ports of a `reach`, any of which will do; empty for other terms."""
+        return next((one.numbers for one in self.arguments if isinstance(one, Ports)), ())
+
+    @property
+    def if_known(self) -> bool:
+        """Is it asked for only where anything is known of the asset's ports?"""
+        return any(one.if_known for one in self.arguments if isinstance(one, Ports))
 
 
 @dataclass(frozen=True)
@@ -187,7 +205,9 @@ def _term(text: str, place: str) -> Term:
     while rest.strip():
         one = _ARGUMENT.match(rest)
         if one is None:
-            raise BadPolicy(f"“{rest.strip()}” in “{text}” is no argument", where=place, hint="x, _, 'text' or 443")
+            raise BadPolicy(
+                f"“{rest.strip()}” in “{text}” is no argument", where=place, hint="x, _, 'text', 443 or 443?"
+            )
         arguments.append(_argument(one))
         rest = rest[one.end() :]
     return Term(found[2], tuple(arguments), bool(found[1]))
@@ -196,7 +216,10 @@ def _term(text: str, place: str) -> Term:
 def _argument(found: re.Match[str]) -> Argument:
     if found[1] is not None:
         return Text(tuple(one.strip().lower() for one in found[1].split("|")))
-    return int(found[2]) if found[2] else Variable(found[3])
+    if found[2]:
+        numbers = dict.fromkeys(int(one) for one in found[2].removesuffix("?").split("|"))
+        return Ports(tuple(numbers), found[2].endswith("?"))
+    return Variable(found[3])
 
 
 def _sound(rule: Rule, place: str) -> None:
@@ -212,6 +235,7 @@ def _sound(rule: Rule, place: str) -> None:
     for term, known in places:
         if term.negated or known.get(term.name) != len(term.arguments) or not term.things:
             raise BadPolicy(f"“{term.name}” is nothing to hold or gain here", where=place, hint=", ".join(known))
+    _reached(rule, place)
     bound = {name for term in rule.where if _binds(term) for name in term.variables}
     things = {name for term in rule.where if _binds(term) for name in term.things}
     used = [name for term in rule.where for name in term.variables]
@@ -219,6 +243,16 @@ def _sound(rule: Rule, place: str) -> None:
     held = [name for term in (*rule.holds, *rule.gains) for name in term.variables]
     for name in [*(one for one in used if one not in bound), *(one for one in held if one not in things)]:
         raise BadPolicy(f"nothing in “where” says what “{name}” is", where=place, hint="kind(x, '*') says: any asset")
+
+
+def _reached(rule: Rule, place: str) -> None:
+    """Check the ports of premises: of those asked for only where ports are known one at most, and not the first."""
+    for number, term in enumerate(rule.holds):
+        if term.name == "reach" and not (isinstance(term.arguments[1], Ports) and 0 not in term.arguments[1].numbers):
+            raise BadPolicy("“reach” needs a port", where=f"{place}.holds", hint="such as reach(x, 3389)")
+        if term.if_known and (number == 0 or any(one.if_known for one in rule.holds[:number])):
+            raise BadPolicy("a port with “?” stands once in a rule, after what else is held", where=f"{place}.holds",
+                            hint='such as holds = ["admin(who)", "reach(x, 3389?)"]')  # fmt: skip
 
 
 def _binds(term: Term) -> bool:

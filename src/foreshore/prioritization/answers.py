@@ -49,6 +49,7 @@ def explain(workspace: Workspace, text: str, retell: Retell | None = None) -> di
         "facts": evidence.told(row, known, steps, now),
         "decision_points": known.points,
         "techniques": known.techniques,
+        "cvss_environmental": known.environmental,
         "would_lower": row["would_lower"],
         "path": [step_json(step, now) for step in steps],
         "exposure": lists.as_json(row),

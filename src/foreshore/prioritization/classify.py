@@ -61,8 +61,9 @@ joined AS (
 ),
 doors AS (
     SELECT *,
-        -- A CVE with a vector speaks for itself; anything else by its class, then by its kind.
-        CASE WHEN scored AND kind IN ('vulnerability', 'end_of_life', 'code') THEN 'cvss'
+        -- A CVE with a vector speaks for itself; anything else by its class, then by its kind. Support that has
+        -- ended is no flaw that a vector describes, whatever score a scanner gives it.
+        CASE WHEN scored AND (kind IN ('vulnerability', 'code') OR kind = 'end_of_life' AND weakness LIKE 'CVE-%') THEN 'cvss'
              -- No title makes a CVE harmless.
              WHEN class IS NOT NULL AND (class_gives <> 'none' OR weakness NOT LIKE 'CVE-%') THEN 'class'
              ELSE 'kind' END AS by_what,
@@ -220,7 +221,7 @@ def _match_classes(connection: duckdb.DuckDBPyConnection, policy: Policy) -> Non
                 SELECT DISTINCT c.kind, lower(concat_ws(' | ', c.kind, c.rule, c.title,
                     'cwe-' || replace(s.cwe, ',', ' cwe-'), 'end')) AS said
                 FROM candidates c LEFT JOIN signals s ON s.weakness = c.weakness
-                WHERE s.cvss_vector IS NULL OR c.kind NOT IN ('vulnerability', 'end_of_life', 'code')
+                WHERE s.cvss_vector IS NULL OR c.kind NOT IN ('vulnerability', 'code')
             )
         ) JOIN classes c USING (number)"""
     )

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from foreshore import keys
 from foreshore.prioritization import matching, reach, ruled
+from foreshore.prioritization.networks import Network
 from foreshore.prioritization.places import Place
+from foreshore.prioritization.sightlines import PORTS
 from foreshore.prioritization.states import Ints, States
 from foreshore.prioritization.steps import Builder, Floats, Shared, Steps, key_of
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from foreshore.prioritization.context import Context
 
 WAYS = ("network", "user", "local", "library", "identity", "configuration")
+TESTED = "test from that place"  # how context.ports calls what a test of reach found
 GIVES = ("none", "user", "admin", "identity", "data")
 
 
@@ -92,7 +95,7 @@ def graph_of(context: Context, chances: Chances, scope: facts.Scope, policy: Pol
     exposure_asset = np.searchsorted(asset_ids, _ids(context.exposures, "asset")).astype(np.int64)
     row, port = _network_rows(context, chances)
     login_asset, login_port = _login_ports(context, policy)
-    rules = ruled.prepared(matching.match(context, policy.rulebook))
+    rules = ruled.prepared(matching.match(context, policy.rulebook), _looked_at(context, net), _shut(context))
     assets = np.concatenate([exposure_asset[row], login_asset, rules.wanted[0]])
     answers, endpoint = reach.answered(net, assets, np.concatenate([port, login_port, rules.wanted[1]]), scope, policy)
     states = States(
@@ -141,6 +144,30 @@ def _ids(table: object, column: str) -> Ints:
 
 def _sites(places: tuple[Place, ...]) -> list[str]:
     return sorted({place.site for place in places})
+
+
+def _looked_at(context: Context, net: Network) -> NDArray[np.bool_]:
+    """Of which assets is anything known about ports: what was seen of them, or a rule that speaks of them?"""
+    ruled_groups = np.concatenate([np.zeros(0, np.int64), *(one.groups for one in net.rules)])
+    found = np.isin(net.group_of, ruled_groups)
+    return np.asarray(found | np.isin(_ids(context.assets, "asset"), _ids(context.ports, "asset")), np.bool_)
+
+
+def _shut(context: Context) -> Ints:
+    """Return asset row times PORTS plus port, sorted, of ports that a scan saw closed, and nobody open.
+
+    A test that failed from one place says nothing of others: a firewall may have stood between.
+    """
+    import pyarrow.compute as pc
+
+    asset = _ids(context.assets, "asset")
+    ports = context.ports.filter(
+        pc.is_in(context.ports.column("asset"), value_set=context.assets.column("asset").combine_chunks())
+    )
+    code = np.searchsorted(asset, _ids(ports, "asset")).astype(np.int64) * PORTS + _ids(ports, "port")
+    seen = np.asarray(pc.equal(ports.column("state"), "open"), np.bool_)
+    closed = pc.and_(pc.equal(ports.column("state"), "closed"), pc.not_equal(ports.column("source"), TESTED))
+    return np.setdiff1d(code[np.asarray(closed, np.bool_)], code[seen])
 
 
 def _network_rows(context: Context, chances: Chances) -> tuple[Ints, Ints]:
@@ -378,20 +405,20 @@ def stands_on(service: facts.Service, base: facts.Service) -> bool:
 
 
 def _shared(parts: _Parts) -> Shared:
-    """Draws for each weakness (holds for the year), for each unknown pair of places, for each unknown condition."""
+    """Draws for each weakness (holds for the year), each unknown pair of places, each condition, each unseen port."""
     chances, builder, answers = parts.chances, parts.builder, parts.reach
     weak_keys = [keys.of("weakness", name) for name in chances.weakness_names]
     pair_keys = [keys.of(key) for key, _ in answers.priors]
     pair_p = [builder.chance(name) for _, name in answers.priors]
-    conditions = ruled.draw_keys(parts.ruled, parts.tie_key)
-    names = (*chances.usable_param, *(name for _, name in answers.priors), *[ruled.CONDITION] * len(conditions))
+    more = ruled.draws(parts.ruled, parts.tie_key, parts.asset_key)
+    names = (*chances.usable_param, *(name for _, name in answers.priors), *(name for _, name in more))
     number_of = {name: builder.param(name) for name in dict.fromkeys(names)}
     params = [number_of[name] for name in names]
     return Shared(
-        key=np.array(weak_keys + pair_keys + conditions, np.int64),
-        p=np.concatenate([chances.usable, pair_p, [builder.chance(ruled.CONDITION)] * len(conditions)]),
+        key=np.array(weak_keys + pair_keys + [key for key, _ in more], np.int64),
+        p=np.concatenate([chances.usable, pair_p, [builder.chance(name) for _, name in more]]),
         param=np.array(params, np.int64),
-        epistemic=np.arange(len(weak_keys) + len(pair_keys) + len(conditions)) >= len(weak_keys),
+        epistemic=np.arange(len(names)) >= len(weak_keys),
     )
 
 

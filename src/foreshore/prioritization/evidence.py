@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from foreshore import facts
-from foreshore.intel import exploits
+from foreshore.intel import exploits, standards
 from foreshore.intel.show import named
 from foreshore.intel.signals import feeds_at, signals_at
 from foreshore.prioritization import labelling
@@ -69,6 +69,7 @@ class Known:
     exploit: dict[str, Any]  # see intel.exploits.answer
     techniques: list[dict[str, str]]  # ATT&CK ids with names
     points: list[dict[str, Any]]  # what decision tables hang on, see labelling.decision_points
+    environmental: dict[str, Any] | None  # CVSS on this asset, see intel.standards.on_asset
     unspoken: str  # the sentence on exploits where no feed speaks of the weakness
 
 
@@ -93,7 +94,7 @@ def gather(workspace: Workspace, row: Row) -> Known:
     points = labelling.decision_points(row, signals, rules)
     return Known(
         said, identifiers, merged["n"], merged["reason"] or "", signals, proofs, exploit, techniques, points,
-        str(row.get("exploit_because") or exploits.UNKNOWN),
+        standards.on_asset(signals, row.get("points") or "", rules), str(row.get("exploit_because") or exploits.UNKNOWN),
     )  # fmt: skip
 
 
@@ -182,16 +183,7 @@ def _reasons(text: str | None) -> tuple[list[str], list[str]]:
 
 def _of_the_world(known: Known, now: datetime) -> list[dict[str, Any]]:
     signals = known.signals
-    found = []
-    if signals["cvss"] is not None:
-        score = f"CVSS {signals['cvss_version']} {signals['cvss']:.1f} ({signals['cvss_vector']})"
-        found.append(_fact(score, signals["cvss_source"] or "", age(signals["published"], now)))
-    if signals["epss"] is not None:
-        found.append(
-            _fact(f"EPSS {100 * signals['epss']:.2g} % ({signals['epss_model']})", "EPSS", age(signals["epss_at"], now))
-        )
-    if signals["own"] is not None:
-        found.append(_fact(own_words(signals).rstrip("."), "own model", age(signals["own_at"], now)))
+    found = _scores(known, now)
     if signals["kev"]:
         said = f"in CISA's catalogue of known exploited vulnerabilities since {signals['kev_at']:%Y-%m-%d}"
         found.append(_fact(said, "CISA KEV", age(signals["kev_at"], now)))
@@ -208,6 +200,25 @@ def _of_the_world(known: Known, now: datetime) -> list[dict[str, Any]]:
     for one in known.techniques[:5]:
         how = "" if one["of"] == "weakness" else ", by its kind of weakness"
         found.append(_fact(f"ATT&CK {one['id']} {one['name']}".rstrip() + how, "ATT&CK mapping", ""))
+    return found
+
+
+def _scores(known: Known, now: datetime) -> list[dict[str, Any]]:
+    """Return what public standards and our own model give the weakness, each as published and as it is here."""
+    signals = known.signals
+    found = []
+    if signals["cvss"] is not None:
+        score = f"CVSS {signals['cvss_version']} {signals['cvss']:.1f} ({signals['cvss_vector']})"
+        found.append(_fact(score, signals["cvss_source"] or "", age(signals["published"], now)))
+    if known.environmental is not None:
+        one = known.environmental
+        found.append(_fact(one["sentence"], f"policy {one['policy']}, {one['source']}; takes no part in the order", ""))
+    if signals["epss"] is not None:
+        found.append(
+            _fact(f"EPSS {100 * signals['epss']:.2g} % ({signals['epss_model']})", "EPSS", age(signals["epss_at"], now))
+        )
+    if signals["own"] is not None:
+        found.append(_fact(own_words(signals).rstrip("."), "own model", age(signals["own_at"], now)))
     return found
 
 

@@ -130,7 +130,7 @@ class Narrator:
             told = self._exposure(cause)
             weakness, title = str(told["weakness"]), str(told["title"])
             values |= {
-                "weakness": weakness if weakness.startswith(("CVE-", "GHSA-")) else title,
+                "weakness": weakness if weakness.startswith(("CVE-", "GHSA-")) else f"“{title.rstrip('.')}”",
                 "what": told["component_name"] or told["place"] or "software",
                 "gain": _GAIN[GIVES[int(self.chances.gives[cause])]],
             }
@@ -150,14 +150,25 @@ class Narrator:
         sentence = one.rule.sentence.format_map(_Named(names)).rstrip(".") + "."
         more: dict[str, Any] = {"fact": one.rule.title, "source": "policy", "assumed": False}
         if cause >= 0:
-            told = self._exposure(cause)
-            more |= {"fact": f"{told['weakness']}: {told['title']}", "source": ", ".join(told["sources"]),
-                     "observed_at": told["last_seen"], "cause": told["exposure"]}  # fmt: skip
+            every = [self._exposure(int(number)) for number in one.causes[why] if number >= 0]
+            more |= {
+                "fact": "; ".join(dict.fromkeys(f"{told['weakness']}: {told['title']}" for told in every)),
+                "source": ", ".join(dict.fromkeys(name for told in every for name in told["sources"])),
+                "observed_at": every[0]["last_seen"], "cause": every[0]["exposure"],
+            }  # fmt: skip
         elif int(columns["tie"][step]) >= 0:
             more |= self._tie(int(columns["tie"][step]))
         more["assumed"] = int(columns["shared"][step]) >= 0
+        if self._unseen(step):
+            more["fact"] += "; whether its ports let the session in is not known"
         zone = self.compiled.reach.places[int(self.place_of[asset])].name if asset >= 0 else ""
         return _row(rule, sentence, asset=self.asset_keys[asset] if asset >= 0 else 0, zone=zone, **more)
+
+    def _unseen(self, step: int) -> bool:
+        """Does the step hang on ports that nobody looked at?"""
+        draws = self.compiled.steps.shared
+        count, unseen = len(draws.p), len(self.compiled.ruled.unseen[0])
+        return int(self.compiled.steps.columns["shared"][step]) >= count - unseen
 
     def _tie(self, row: int) -> dict[str, Any]:
         """Tell a relation: who holds what over whom, and who says so."""

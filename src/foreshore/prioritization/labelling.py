@@ -34,23 +34,31 @@ def labelled(snapshot: facts.Snapshot, modelled: Modelled, risk: Risk) -> dict[s
     name, fact = found.column("label"), found.column("settled_by")
     open_fact = pc.and_(pc.not_equal(pc.fill_null(fact, ""), ""), pc.match_substring(name, " or "))
     both = pc.binary_join_element_wise(name, fact, ", decided by ")
+    packable = known
+    for column, values in serves(modelled).items():
+        packable = packable.append_column(column, values)
     return {
-        "label": pc.if_else(open_fact, both, name), "points": packed(known), **_deadlines(snapshot, modelled, known)
+        "label": pc.if_else(open_fact, both, name), "points": packed(packable), **_deadlines(snapshot, modelled, known)
     }  # fmt: skip
 
 
 PACKED = ("exploit", "internet", "elsewhere", "automatable", "human_impact", "kev", "impact", "severity")
+SERVES = ("serves", "tier")
 
 
 def packed(known: pa.Table) -> pa.Array:
-    """Return the facts of each row as one JSON text; each distinct combination is written once."""
+    """Return the facts of each row as one JSON text; each distinct combination is written once.
+
+    The columns SERVES go in where `known` has them: no decision hangs on them, but scores shown beside it do.
+    """
     import orjson
     import pyarrow as pa
 
-    facts_of = known.select(PACKED)
-    distinct = facts_of.group_by(list(PACKED)).aggregate([])
+    names = [*PACKED, *(name for name in SERVES if name in known.column_names)]
+    facts_of = known.select(names)
+    distinct = facts_of.group_by(names).aggregate([])
     texts = [orjson.dumps(row, option=orjson.OPT_SORT_KEYS).decode() for row in distinct.to_pylist()]
-    on = " AND ".join(f"f.{name} IS NOT DISTINCT FROM d.{name}" for name in PACKED)
+    on = " AND ".join(f"f.{name} IS NOT DISTINCT FROM d.{name}" for name in names)
     with scratch.connect(threads=1) as connection:
         connection.register("f", facts_of.append_column("_order", pa.array(range(len(facts_of)), pa.int64())))
         connection.register("d", distinct.append_column("text", pa.array(texts, pa.string())))
@@ -69,6 +77,27 @@ def unpacked(texts: pa.ChunkedArray) -> pa.Table:
     types = {"kev": pa.bool_()}
     table = pa.table({name: pa.array([row.get(name) for row in rows], types.get(name, pa.string())) for name in PACKED})
     return table.take(pc.index_in(texts, value_set=distinct)) if len(texts) else table
+
+
+def serves(modelled: Modelled) -> dict[str, pa.Array]:
+    """Return the columns SERVES of each exposure: the service of the highest tier that its asset is part of, and that tier.
+
+    Both are NULL where the scope names no service of which the asset is part.
+    """
+    import pyarrow as pa
+
+    context = modelled.context
+    exposed = context.exposures.column("asset").to_numpy()
+    services = context.services if modelled.scope.services else ()
+    order = sorted(range(len(services)), key=lambda number: -services[number].tier)
+    found = np.full(len(exposed), -1, np.int64)
+    number, asset = (context.members.column(name).to_numpy() for name in ("number", "asset"))
+    for one in reversed(order):
+        found[np.isin(exposed, asset[number == one])] = one
+    names = pa.array([one.name for one in services], pa.string())
+    tiers = pa.array([one.tier for one in services], pa.int64())
+    place = pa.array(found, pa.int64(), mask=found < 0)
+    return {"serves": names.take(place), "tier": tiers.take(place)}
 
 
 def label_facts(modelled: Modelled, risk: Risk, policy: Policy) -> pa.Table:
@@ -218,7 +247,7 @@ def decision_points(row: Mapping[str, Any], signals: Mapping[str, Any], policy: 
             either = value or " or ".join(table.values[point])
             told.append({
                 "point": point, "value": either, "known": value is not None and " or " not in either,
-                "fact": _fact(fact, known, row, signals), "source": _source(fact, signals),
+                "fact": _fact(fact, known, row, signals), "source": _source(fact, row, signals),
             })  # fmt: skip
         found.append({
             "table": title, "outcome": outcome.label, "mildest": outcome.mildest, "strictest": outcome.strictest,
@@ -234,8 +263,11 @@ def _fact(fact: str, known: Mapping[str, Any], row: Mapping[str, Any], signals: 
         open_one = known["internet"] == "unknown"
         return ("not known: " if open_one else "") + str(row.get("reach_fact") or "no way to it is known")
     if word is None or word == "unknown":
-        return _TOLD[fact]
+        nameless = fact == "kev" and not str(row.get("weakness") or "CVE-").startswith("CVE-")
+        return "the catalogue lists CVEs alone, and this has no CVE number" if nameless else _TOLD[fact]
     if fact == "exploit":
+        if _by_kind(row, signals):
+            return _inside(str(row["exploit_because"]))
         since = signals.get("exploit_since")
         return EXPLOIT_WORDS.get(word, word) + (f" since {since:%Y-%m-%d}" if since and word != "none_known" else "")
     if fact == "kev":
@@ -243,10 +275,28 @@ def _fact(fact: str, known: Mapping[str, Any], row: Mapping[str, Any], signals: 
         return f"in the catalogue since {day:%Y-%m-%d}" if word == "yes" and day else "not in the catalogue"
     if fact == "human_impact":
         names = ", ".join(row.get("leads_to") or []) or "no service"
-        return f"the worst of what it leads to ({names}): {word}"
+        return f"the worst harm among what it leads to ({names}) is {word}"
     if fact == "severity":
         return f"{word} (CVSS {signals['cvss']:.1f})" if signals.get("cvss") is not None else word
-    return {"automatable": f"automatable: {word}", "impact": f"technical impact: {word}"}[fact]
+    return _STATED[fact].get(word, word)
+
+
+_STATED = {
+    "automatable": {"yes": "attacks on it can be automated", "no": "attacks on it cannot be automated"},
+    "impact": {"total": "it gives control of all of it", "partial": "it gives control of a part of it"},
+}  # fmt: skip
+
+
+def _by_kind(row: Mapping[str, Any], signals: Mapping[str, Any]) -> bool:
+    """Does what is told of exploits follow from the kind of weakness, since no feed speaks of it?"""
+    return (
+        not signals.get("exploit_sources") and signals.get("exploit") == "unknown" and bool(row.get("exploit_because"))
+    )
+
+
+def _inside(sentence: str) -> str:
+    """Return a sentence as a part of another one."""
+    return f"{sentence[:1].lower()}{sentence[1:]}".rstrip(".")
 
 
 EXPLOIT_WORDS = {
@@ -255,6 +305,8 @@ EXPLOIT_WORDS = {
 }  # fmt: skip
 
 
-def _source(fact: str, signals: Mapping[str, Any]) -> str:
+def _source(fact: str, row: Mapping[str, Any], signals: Mapping[str, Any]) -> str:
+    if fact == "exploit" and _by_kind(row, signals):
+        return "policy"
     sources = ", ".join(signals.get("exploit_sources") or [])
     return sources if fact == "exploit" and sources else _SOURCES[fact]

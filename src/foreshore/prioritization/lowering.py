@@ -25,11 +25,14 @@ if TYPE_CHECKING:
 
     from foreshore.graph import Graph
     from foreshore.policy import Policy
-    from foreshore.prioritization.modelled import Modelled
+    from foreshore.prioritization.modelled import Graphed, Modelled
     from foreshore.prioritization.risk import Risk
 
 FIRST = 30  # exposures, in the canonical order, whose sentence is checked
 TOLD = 2
+NOTHING_ELSE = "Only its own fix lowers it: nothing else on its likeliest ways does."
+_BESIDES = "Besides its own fix:"
+CHECKED = (_BESIDES, NOTHING_ELSE)  # how sentences begin that the engine has checked
 WORLDS = 512
 _NEVER = ("harm", "harm_data", "foundation", "foothold", "gate")  # consequences, not things that can be taken away
 
@@ -47,7 +50,7 @@ class Lower:
 class Lowering:
     """Asks, on years simulated once, what taking one thing away does to what an exposure carries."""
 
-    found: Modelled
+    found: Graphed
     risk: Risk
     narrator: Narrator
 
@@ -134,7 +137,7 @@ class Lowering:
         return f"{end} is closed to {where}"
 
 
-def _removed_by(found: Modelled, rule: str) -> str:
+def _removed_by(found: Graphed, rule: str) -> str:
     ruled: Mapping[str, Any] = found.compiled.ruled.by_name()
     if rule in ruled:
         return str(ruled[rule].rule.title).lower() + " is made impossible"
@@ -142,7 +145,7 @@ def _removed_by(found: Modelled, rule: str) -> str:
     return str(rows[rule]["removed_by"] or f"stop “{rule}”")
 
 
-def _groups(found: Modelled) -> NDArray[np.int64]:
+def _groups(found: Graphed) -> NDArray[np.int64]:
     """Number the steps by what would take them away together: a way, an exposure, a relation, or a rule on an asset."""
     columns = found.compiled.steps.columns
     rules = found.compiled.steps.rules
@@ -159,8 +162,17 @@ def _groups(found: Modelled) -> NDArray[np.int64]:
 def sentence(found: list[Lower]) -> str:
     """Say what lowers an exposure, one sentence for all."""
     first = found[0]
-    text = f"Besides its own fix: it would carry {percent(first.after)} of the modelled risk, not {percent(first.before)}, if {first.what}"
+    text = f"{_BESIDES} it would carry {percent(first.after)} of the modelled risk, not {percent(first.before)}, if {first.what}"
     return "; ".join([text, *(f"{percent(one.after)} if {one.what}" for one in found[1:])]) + "."
+
+
+def one(found: Graphed, risk: Risk, narrator: Narrator, row: int, least: float) -> str:
+    """Say what lowers exposure `row`, checked by the engine; empty where it carries nothing that could be lowered."""
+    lowering = Lowering(found, risk, narrator)
+    if lowering.carries(row) <= 0:
+        return ""
+    lower = lowering.checked(row, least)
+    return sentence(lower) if lower else NOTHING_ELSE
 
 
 def applied(found: Modelled, risk: Risk, assessed: pa.Table, policy: Policy) -> pa.Table:
@@ -180,8 +192,6 @@ def applied(found: Modelled, risk: Risk, assessed: pa.Table, policy: Policy) -> 
     texts = assessed.column("would_lower").to_pylist()
     for number, row in shown:
         lower = lowering.checked(int(np.searchsorted(keys, row["exposure"])), least)
-        texts[number] = (
-            sentence(lower) if lower else "Only its own fix lowers it: nothing else on its likeliest ways does."
-        )
+        texts[number] = sentence(lower) if lower else NOTHING_ELSE
     place = assessed.column_names.index("would_lower")
     return assessed.set_column(place, "would_lower", pa.array(texts, pa.string()))

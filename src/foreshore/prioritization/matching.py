@@ -51,14 +51,24 @@ class Matched:
     """One rule with all that it applies to: by variable the rows of assets, all of equal length.
 
     `tie` and `unsure` are rows of the context's ties or -1 (the relation that is told of, and the one that holds
-    under a condition), `cause` rows of the exposures or -1.
+    under a condition), `causes` the exposures it rests on, all of them (rows by premises, -1 for none).
     """
 
     rule: Rule
     things: dict[str, Ints]
     tie: Ints
     unsure: Ints
-    cause: Ints
+    causes: NDArray[np.int64]
+
+    @property
+    def cause(self) -> Ints:
+        """The first exposure that each rests on, or -1."""
+        return self.causes[:, 0] if self.causes.shape[1] else np.full(len(self), -1, np.int64)
+
+    def take(self, rows: Ints) -> Matched:
+        """Return the same with these rows only, in this order."""
+        things = {name: column[rows] for name, column in self.things.items()}
+        return Matched(self.rule, things, self.tie[rows], self.unsure[rows], self.causes[rows])
 
     def __len__(self) -> int:
         return len(self.tie)
@@ -202,11 +212,12 @@ class _Query:
         unsure = "coalesce(" + ", ".join(
             [f"if({name}.unsure, {name}.tie, null)" for name in self.ties] + ["-1"]) + ")"  # fmt: skip
         tie = f"{self.ties[0]}.tie" if self.ties else "-1"
-        cause = self.causes[0] if self.causes else "-1"
+        causes = [f"_cause{number}" for number in range(len(self.causes))]
+        said = [f"{cause} as {name}" for cause, name in zip(self.causes, causes, strict=True)]
         names = [f"{self.columns[name]} as {_name(name)}" for name in things]
-        inner = f"select distinct {', '.join([*names, f'{tie} as _tie', f'{unsure} as _unsure', f'{cause} as _cause'])}"
+        inner = f"select distinct {', '.join([*names, f'{tie} as _tie', f'{unsure} as _unsure', *said])}"
         inner += f" from {', '.join(self.tables)} where {' and '.join(self.conditions) or 'true'}"
-        by = ", ".join([_name(name) for name in things] + ["_cause"])
+        by = ", ".join([_name(name) for name in things] + causes)
         return (
             f"select {by}, min_by(_tie, (_unsure >= 0, _tie)) as _tie, min_by(_unsure, (_unsure >= 0, _tie)) as _unsure"
             f" from ({inner}) group by {by} order by {by}"
@@ -232,9 +243,9 @@ def _ask(connection: duckdb.DuckDBPyConnection, rule: Rule, claimed: dict[str, l
     things = [name for name in rule.variables if name in query.columns]
     found: Any = connection.execute(query.sql(things)).fetchnumpy()
     column = {name: np.asarray(np.ma.filled(values, -1), np.int64) for name, values in found.items()}
-    return Matched(
-        rule, {name: column[f"v_{name}"] for name in things}, column["_tie"], column["_unsure"], column["_cause"]
-    )
+    causes = [column[f"_cause{number}"] for number in range(len(query.causes))]
+    stacked = np.stack(causes, axis=1) if causes else np.zeros((len(column["_tie"]), 0), np.int64)
+    return Matched(rule, {name: column[f"v_{name}"] for name in things}, column["_tie"], column["_unsure"], stacked)
 
 
 def _any_like(term: Term, column: str, text: Text) -> str:

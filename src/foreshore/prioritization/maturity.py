@@ -19,12 +19,13 @@ _CLASSES = {
     "none_known": "No exploit of its kind is known",
 }
 NAMELESS = "It has no public name that a feed of exploits could list."
+ENDED = f"{NAMELESS} Its support has ended, the report says: weaknesses found in it since stay open."
 
 
 def sentences(exposures: pa.Table, judged: pa.Table, signals: pa.Table, feeds: list[dict[str, Any]], policy: Policy) -> pa.Array:  # fmt: skip
     """Return one sentence for each exposure; `judged` has the columns class and ending, in the same order.
 
-    Written once for each distinct weakness and class.
+    Written once for each distinct weakness, class and kind.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -32,24 +33,24 @@ def sentences(exposures: pa.Table, judged: pa.Table, signals: pa.Table, feeds: l
     columns = ("weakness", "exploit", "ladder", "exploit_sources", "ssvc_exploitation", "ssvc_at")
     told = {row["weakness"]: (row["exploit"], exploits.answer(row, feeds)["sentence"])
             for row in signals.select(columns).to_pylist()}  # fmt: skip
-    pairs = pa.table({"weakness": exposures.column("weakness"), "class": judged.column("class")})
-    both = pc.binary_join_element_wise(pairs.column("weakness"), pairs.column("class"), "\x1f").dictionary_encode()
+    parts = (exposures.column("weakness"), judged.column("class"), exposures.column("kind"))
+    both = pc.binary_join_element_wise(*parts, "\x1f").dictionary_encode()
     both = both.combine_chunks()
     words = []
     for text in both.dictionary.to_pylist():
-        weakness, _, name = text.partition("\x1f")
+        weakness, name, kind = text.split("\x1f")
         exploit, sentence = told.get(weakness, ("unknown", ""))
-        words.append(of_class(name, weakness, policy) if exploit == "unknown" else sentence)
+        words.append(of_class(name, weakness, policy, kind) if exploit == "unknown" else sentence)
     said = pa.array(words, pa.string()).take(both.indices)
     ending = judged.column("ending").combine_chunks()
     return pc.if_else(pc.equal(ending, ""), said, pc.binary_join_element_wise(said, ending, " "))
 
 
-def of_class(name: str, weakness: str, policy: Policy) -> str:
+def of_class(name: str, weakness: str, policy: Policy, kind: str = "") -> str:
     """Return the sentence for what no feed speaks of: by its class, by having no public name, or unknown."""
     row = next((one for one in policy.table("weakness_classes") if one["name"] == name), None) if name else None
     if row is not None:
         return f"{_CLASSES[row['maturity']]} (class “{name}”)."
     if not weakness.startswith("CVE-"):
-        return NAMELESS
+        return ENDED if kind == "end_of_life" else NAMELESS
     return exploits.UNKNOWN

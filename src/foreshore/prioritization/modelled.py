@@ -34,17 +34,23 @@ _CONFIRMED = _REFUTED.replace("= 'refuted'", "= 'confirmed'")
 
 
 @dataclass(frozen=True)
-class Modelled:
-    """What a snapshot says, compiled; `decided` and `dismissed` are people's words by exposure."""
+class Graphed:
+    """A compiled snapshot, as questions about ways need it."""
 
     scope: facts.Scope
     policy: Policy
     context: Context
-    judged: pa.Table
-    signals: pa.Table
     chances: Chances
     compiled: Compiled
     model: Model
+
+
+@dataclass(frozen=True)
+class Modelled(Graphed):
+    """What a snapshot says, compiled; `decided` and `dismissed` are people's words by exposure."""
+
+    judged: pa.Table
+    signals: pa.Table
     decided: dict[int, facts.Decision]
     dismissed: dict[int, facts.Decision]
     ports: pa.ChunkedArray  # those that were seen with each exposure, before those of its product are added
@@ -71,12 +77,16 @@ def modelled(snapshot: facts.Snapshot) -> Modelled:
     arrays = chances.chances_of(context, judged)
     arrays = replace(arrays, success=arrays.success * _doubt(snapshot, context, dismissed))
     compiled = graph_of(context, arrays, snapshot.scope, snapshot.policy)
-    model = model_of(
-        compiled, context.services, attackers_of(snapshot.scope, snapshot.policy), snapshot.policy, snapshot.seed
-    )
+    model = modelled_again(compiled, context, snapshot.scope, snapshot.policy, snapshot.seed)
     return Modelled(
-        snapshot.scope, snapshot.policy, context, judged, signals, arrays, compiled, model, decided, dismissed, ports
-    )
+        scope=snapshot.scope, policy=snapshot.policy, context=context, chances=arrays, compiled=compiled, model=model,
+        judged=judged, signals=signals, decided=decided, dismissed=dismissed, ports=ports,
+    )  # fmt: skip
+
+
+def modelled_again(compiled: Compiled, context: Context, scope: facts.Scope, policy: Policy, seed: int) -> Model:
+    """Make the engine's model of what was compiled, with the scope's attackers."""
+    return model_of(compiled, context.services, attackers_of(scope, policy), policy, seed)
 
 
 def _vendors(snapshot: facts.Snapshot, context: Context) -> pa.Table:

@@ -132,6 +132,7 @@ def groups_of(found: Modelled) -> Iterator[Group]:
         )
         yield Group(f"a test whether {what}", "test", np.array([prior + first], np.int64))
     yield from _conditions(found, first + len(answers.priors))
+    yield from _unseen(found, first + len(answers.priors) + len(found.compiled.ruled.unsure))
 
 
 def _homes(found: Modelled) -> Ints:
@@ -150,14 +151,31 @@ def _ruled(found: Modelled) -> set[str]:
     return {site for site, closed in zip(sites, closes, strict=True) if closed}
 
 
+def _unseen(found: Modelled, first: int) -> Iterator[Group]:
+    """Ports of machines on which somebody has the right to a session, and that nobody looked at: by site."""
+    rows = found.compiled.ruled.unseen[0]
+    sites = np.array([place.site for place in found.compiled.reach.places], dtype=object)
+    site = sites[found.compiled.reach.place_of[rows]] if len(rows) else sites[:0]
+    for name in sorted(set(site.tolist())):
+        chosen = np.flatnonzero(site == name)
+        machines = len(np.unique(rows[chosen]))
+        noun = "machine" if machines == 1 else "machines"
+        yield Group(f"a scan of the ports of {machines:,} {noun} of site {name}", "scan", chosen + first)
+
+
 def _conditions(found: Modelled, first: int) -> Iterator[Group]:
     """Rights under a condition, by the source that told them; their draws follow those of the ways, in order."""
     unsure = found.compiled.ruled.unsure
     if not len(unsure):
         return
-    told_by = np.array(found.context.ties.column("told_by").to_pylist(), dtype=object)[unsure]
-    for source in sorted(set(told_by.tolist())):
-        rows = np.flatnonzero(told_by == source)
+    notes = np.array(found.context.ties.column("note").take(unsure).to_pylist(), dtype=object)
+    unknown = np.array([str(note).startswith("unknown role ") for note in notes], np.bool_)
+    for note in sorted(set(notes[unknown].tolist())):
+        name = note.removeprefix("unknown role ").removesuffix(", under a condition")
+        yield Group(f"the definition of the role “{name}”", "conditions", np.flatnonzero(notes == note) + first)
+    told_by = np.array(found.context.ties.column("told_by").take(unsure).to_pylist(), dtype=object)
+    for source in sorted(set(told_by[~unknown].tolist())):
+        rows = np.flatnonzero((told_by == source) & ~unknown)
         noun = "right" if len(rows) == 1 else "rights"
         yield Group(
             f"whether the conditions of {len(rows):,} {noun} hold that {source} reports", "conditions", rows + first

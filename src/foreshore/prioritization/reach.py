@@ -8,7 +8,7 @@ scope's rules, and last the prior of the kind of places, as one shared draw for 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -58,23 +58,57 @@ class Reach:
     observed_at: Sequence[datetime | None]
 
 
-@dataclass(frozen=True)
-class _Column(Sequence[Any]):
+class _Written(Sequence[Any]):
     """A column of millions of rows, each of which is written only when somebody asks for it."""
-
-    rows: int
-    write: Callable[[int], Any]
-
-    def __len__(self) -> int:
-        return self.rows
 
     def __getitem__(self, row: Any) -> Any:
         if isinstance(row, slice):
-            return [self.write(one) for one in range(*row.indices(self.rows))]
-        number = row + self.rows if row < 0 else row
-        if not 0 <= number < self.rows:
+            return [self.written(one) for one in range(*row.indices(len(self)))]
+        number = row + len(self) if row < 0 else row
+        if not 0 <= number < len(self):
             raise IndexError(row)
-        return self.write(int(number))
+        return self.written(int(number))
+
+    def written(self, row: int) -> Any:
+        """Write one row."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Reasons(_Written):
+    """Why each answer is what it is: what it rests on, between which places and on which port."""
+
+    places: tuple[Place, ...]
+    source: Ints
+    target: Ints
+    basis: NDArray[np.int8]
+    port: Ints  # by endpoint, as `place`
+    place: Ints
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def written(self, row: int) -> str:
+        """Write the reason of one answer."""
+        target = int(self.target[row])
+        ends = self.places[int(self.source[row])].name, self.places[int(self.place[target])].name
+        return _why(*ends, int(self.port[target]), int(self.basis[row]))
+
+
+@dataclass(frozen=True)
+class Tellers(_Written):
+    """Who said each answer (`part` 0), or when (1): a number into the pairs of both."""
+
+    told: NDArray[np.int32]
+    words: tuple[tuple[str, datetime | None], ...]
+    part: int
+
+    def __len__(self) -> int:
+        return len(self.told)
+
+    def written(self, row: int) -> Any:
+        """Write who or when of one answer."""
+        return self.words[int(self.told[row])][self.part]
 
 
 @dataclass(frozen=True)
@@ -146,13 +180,12 @@ def _answers(net: Network, asked: _Endpoints, endpoints: dict[tuple[int, int, st
     open_pairs = np.flatnonzero(basis == _PRIOR)
     prior = np.full(len(source), -1, np.int64)
     prior[open_pairs], priors = _priors(net.places, source[open_pairs], asked.place[target[open_pairs]])
-    words = list(sources)
+    told, words = told.astype(np.int32), tuple(sources)
     return Reach(
         places=net.places, place_of=net.place_of, group_of=net.group_of, endpoint_of=endpoints,
         source=source, target=target, answer=np.where(basis == _PRIOR, UNKNOWN, YES), prior=prior, priors=priors,
-        why=_Column(len(source), lambda row: _why(net.places, asked, source[row], target[row], basis[row])),
-        told_by=_Column(len(source), lambda row: words[told[row]][0]),
-        observed_at=_Column(len(source), lambda row: words[told[row]][1]),
+        why=Reasons(net.places, source, target, basis.astype(np.int8), asked.port, asked.place),
+        told_by=Tellers(told, words, 0), observed_at=Tellers(told, words, 1),
     )  # fmt: skip
 
 
@@ -244,17 +277,15 @@ def _priors(places: tuple[Place, ...], here: Ints, there: Ints) -> tuple[Ints, t
     return number[which], tuple(priors)
 
 
-def _why(places: tuple[Place, ...], asked: _Endpoints, source: int, target: int, basis: int) -> str:
-    """Write the reason of one answer."""
-    here, there = places[source].name, places[int(asked.place[target])].name
-    port = int(asked.port[target])
+def _why(here: str, there: str, port: int, basis: int) -> str:
+    """Write the reason of an answer about the way from one place to another."""
     return {
         _SEEN: f"seen open from {here}",
         _SENSOR: "a sensor states that it faces the internet",
         _RULE: f"a rule allows {here} to {there}" + (f" on port {port}" if port else ""),
         _DEFAULT: "the scope says reach is open by default",
         _PRIOR: f"not known whether {here} reaches {there}",
-    }[int(basis)]
+    }[basis]
 
 
 def prior_of(here: Place, there: Place) -> str:

@@ -143,14 +143,15 @@ def _reason(
 
 def would_lower(judged: Judged, treatment: Texts) -> list[str]:
     """Return one sentence for each exposure: what would move it down (or, for what waits, up)."""
-    columns = (treatment, judged.reachable, judged.exploit, judged.has_fix, judged.question)
+    more = (judged.leads == "yes") & (judged.contribution > 0)
+    columns = (treatment, judged.reachable, judged.exploit, more, judged.has_fix, judged.question)
     found = [_lower(*row) for row in zip(*columns, strict=True)]
     for row in np.flatnonzero(_settled(judged) & ~_taken(judged)).tolist():
         found[row] = "It comes back when the vendor's word changes, or when a test shows it."
     return found
 
 
-def _lower(treatment: str, reachable: str, exploit: str, has_fix: bool, fact: str) -> str:
+def _lower(treatment: str, reachable: str, exploit: str, leads: bool, has_fix: bool, fact: str) -> str:
     if treatment == "act_now":
         fix = "the fix" if has_fix else "a mitigation"
         return f"It moves down with {fix}, or when a test shows that it cannot be reached."
@@ -163,6 +164,8 @@ def _lower(treatment: str, reachable: str, exploit: str, has_fix: bool, fact: st
         return "It moves up if a way to it opens."
     if exploit in ("none_known", "unknown"):
         return "It moves up if an exploit or attacks become known."
+    if leads:
+        return "It moves up if more of the modelled risk comes to run through it: another way, or a greater chance."
     return "It moves up if it becomes part of a way to something critical."
 
 

@@ -25,13 +25,14 @@ class Question:
     """Where ways start and end; `through` are sets of steps of each of which one is used, `usable` those allowed.
 
     `starts` are groups of states that one attacker holds together: premises that only two attackers
-    could hold between them do not count.
+    could hold between them do not count. `held` is held besides: premises may use it, no way starts from it.
     """
 
     starts: tuple[tuple[int, ...], ...]
     goals: tuple[int, ...]
     usable: Bools
     through: tuple[Bools, ...] = ()
+    held: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,14 @@ class Way:
 
     steps: tuple[int, ...]
     probability: float
+
+
+@dataclass(frozen=True)
+class Looked:
+    """Ways, likeliest first, and whether the search for more of them was given up (`complete` is false then)."""
+
+    ways: list[Way]
+    complete: bool
 
 
 Alike = Callable[[Sequence[int]], Hashable]
@@ -65,15 +74,28 @@ def likeness(steps: Steps) -> Alike:
 
 def ways(graph: Graph, question: Question, alike: Alike, count: int) -> list[Way]:
     """Return up to `count` different ways, likeliest first; of those with one answer of `alike` only the likeliest."""
+    return looked(graph, question, alike, count).ways
+
+
+def looked(graph: Graph, question: Question, alike: Alike, count: int) -> Looked:
+    """Look for `ways`, and say whether fewer than `count` are all that there are.
+
+    Given up is a search in which `MOST` candidates held too few ways, or one whose attackers start in more than
+    `APART` different ways.
+    """
     field = _Field(graph, question)
-    found = field.ways([one for group in question.starts for one in group], alike, count)
+    whole = field.ways([one for group in question.starts for one in group], alike, count)
+    found, complete = list(whole.ways), whole.complete
     if len(question.starts) > 1 and len(found) < count and bool((graph.guard >= 0).any()):
+        complete = len(question.starts) <= APART  # with one attacker after another the joint search proves nothing
         for group in question.starts[:APART]:
-            found += field.ways(list(group), alike, count)
+            more = field.ways(list(group), alike, count)
+            found += more.ways
+            complete &= more.complete
     best: dict[Hashable, Way] = {}
     for one in sorted(found, key=lambda way: (-way.probability, len(way.steps), way.steps)):
         best.setdefault(alike(one.steps), one)
-    return list(best.values())[:count]
+    return Looked(list(best.values())[:count], complete or len(best) >= count)
 
 
 class _Field:
@@ -88,16 +110,20 @@ class _Field:
             self.number = self.number[step]
             self.goals = self.goals + self.part.states // 2
 
-    def ways(self, sources: Sequence[int], alike: Alike, count: int) -> list[Way]:
+    def ways(self, sources: Sequence[int], alike: Alike, count: int) -> Looked:
         """Return different ways from `sources`, which one attacker of the question can start."""
         wanted = max(FIRST, 2 * count)
         while True:
-            found = routes(self.part, np.unique(sources).astype(np.int32), self.goals.astype(np.int32), wanted)
+            found = routes(
+                self.part, np.unique(sources).astype(np.int32), self.goals.astype(np.int32), wanted,
+                held=np.array(self.question.held, np.int32),
+            )  # fmt: skip
             kept: dict[Hashable, Way] = {}
             for one in self._fit(found.found):
                 kept.setdefault(alike(one.steps), one)
-            if len(kept) >= count or len(found.found) < wanted or wanted >= MOST:
-                return list(kept.values())
+            enough = len(kept) >= count or (len(found.found) < wanted and found.complete)
+            if enough or len(found.found) < wanted or wanted >= MOST:
+                return Looked(list(kept.values()), enough)
             wanted *= 4
 
     def _fit(self, found: Sequence[Route]) -> Iterator[Way]:
@@ -121,7 +147,7 @@ class _Field:
 
     def _together(self, begun: set[int]) -> bool:
         """Can one attacker start this way, or does it need what only two hold between them?"""
-        return any(begun <= set(group) for group in self.question.starts)
+        return any(begun <= {*group, *self.question.held} for group in self.question.starts)
 
 
 def _only(graph: Graph, number: Ints) -> Graph:

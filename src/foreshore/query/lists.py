@@ -12,6 +12,7 @@ from foreshore.errors import UsageError
 if TYPE_CHECKING:
     import duckdb
 
+    from foreshore.decisions.records import Entry
     from foreshore.workspace import Workspace
 
 _BATCH = 5000
@@ -26,7 +27,8 @@ LAID = f"""
              when o.disposition in ('accepted', 'mitigated') then 'accepted'
              when o.withdrawn and coalesce(e.treatment, 'accepted') = 'accepted' then 'unknown'
              else e.treatment end as treatment,
-        case when o.withdrawn then 'What a person decided has ended; the next cycle says what to do.'
+        case when o.withdrawn then coalesce('What a person decided was revoked: ' || o.because || '; ',
+                'What a person decided has ended; ') || 'the next cycle says what to do.'
              when o.disposition is not null
                 then 'A person decided “' || replace(o.disposition, '_', ' ') || '”: ' || o.because
              else e.reason end as reason)
@@ -47,8 +49,10 @@ def overlay(workspace: Workspace, connection: duckdb.DuckDBPyConnection) -> None
     """
     import pyarrow as pa
 
+    from foreshore import decisions
+
     rows: list[dict[str, Any]] = []
-    if workspace.decisions_file.exists():
+    if decisions.exist(workspace):
         found = connection.execute("select known_at from cycle").fetchone()
         read_at = found[0] if found else datetime(1970, 1, 1)  # noqa: DTZ001 tables hold naive UTC
         words = _words(workspace, connection)
@@ -59,7 +63,9 @@ def overlay(workspace: Workspace, connection: duckdb.DuckDBPyConnection) -> None
                 claimed = word.disposition == "claimed_fixed"
                 said = None if claimed else word.disposition
                 rows.append(_laid(word.exposure, said, word.because, claimed=claimed))
-        rows += [_laid(key, None, "", withdrawn=True) for (key,) in held if key not in spoken]
+        over = [key for (key,) in held if key not in spoken]
+        why = {key: entry.because for key, entry in revoked(workspace, connection).items()} if over else {}
+        rows += [_laid(key, None, why.get(key, ""), withdrawn=True) for key in over]
     schema = pa.schema([
         ("exposure", pa.int64()), ("disposition", pa.string()), ("because", pa.string()),
         ("withdrawn", pa.bool_()), ("claimed", pa.bool_()),
@@ -71,7 +77,7 @@ def _laid(
     key: int, said: str | None, because: str, *, withdrawn: bool = False, claimed: bool = False
 ) -> dict[str, Any]:
     return {
-        "exposure": key, "disposition": said, "because": because if said else None, "withdrawn": withdrawn,
+        "exposure": key, "disposition": said, "because": because or None, "withdrawn": withdrawn,
         "claimed": claimed,
     }  # fmt: skip
 
@@ -89,6 +95,27 @@ def _words(workspace: Workspace, connection: duckdb.DuckDBPyConnection) -> list[
         return opened.effective(
             datetime.now(UTC), {old: new for old, new in renamed.items() if new in known or old not in known}
         )
+
+
+def revoked(workspace: Workspace, connection: duckdb.DuckDBPyConnection) -> dict[int, Entry]:
+    """Return the revocations that nobody has answered by a newer word, by the id that the served cycle knows.
+
+    Those of exposures that are no longer open are left out. `connection` is to the serving file.
+    """
+    from foreshore import decisions
+
+    if not decisions.exist(workspace):
+        return {}
+    with decisions.open(workspace) as opened:
+        found = {entry.exposure: entry for entry in opened.revoked()}
+    known = _served(connection, list(found))
+    if len(known) < len(found):
+        renamed = _renamed(workspace)
+        later = {old: renamed[old] for old in found if old not in known and old in renamed}
+        there = _served(connection, list(later.values()))
+        found |= {new: found[old] for old, new in later.items() if new in there and new not in found}
+        known |= there
+    return {key: entry for key, entry in found.items() if key in known}
 
 
 def _served(connection: duckdb.DuckDBPyConnection, keys_asked: list[int]) -> set[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from foreshore import facts, keys
-from foreshore.report import covered, figures, news, sentences, wording
+from foreshore.report import beside, covered, figures, news, sentences, wording
 from foreshore.report.served import Served
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def gather(workspace: Workspace) -> dict[str, Any]:
     from foreshore.store import open_lake
 
     with Served(workspace) as served:
-        row = served.cycle()
+        row, first = served.cycle(), served.first()
         result, as_of = row["result"], row["as_of"]
         content = {
             "cycle": keys.show("CYC", row["cycle"]),
@@ -42,9 +42,10 @@ def gather(workspace: Workspace) -> dict[str, Any]:
             "vendor_settled": result.get("vendor_settled", 0),
             "services": [_service(one, result) for one in served.services()],
             "ways": _ways(served, as_of),
-            "exposures": [_exposure(one, as_of) for one in served.first()],
+            "exposures": [_exposure(one, as_of) for one in first],
             "plan": _plan(served, result),
             "questions": _questions(served),
+            "revoked": beside.revoked(workspace, served.connection),
             "assets": served.assets(),
             "validated": result.get("validated", {}),
             "attackers": result.get("attackers", []),
@@ -54,7 +55,10 @@ def gather(workspace: Workspace) -> dict[str, Any]:
         }
     with open_lake(workspace, read_only=True) as lake:
         content["news"] = _news(news.since_last_time(lake, row["cycle"], as_of))
+        scores = beside.environmental(workspace, lake, first, as_of)
         content["covered"] = _covered(covered.covered(lake, as_of), as_of)
+    for one in content["exposures"]:
+        one["cvss_environmental"] = scores.get(one["id"])
     content["blind"] = _blind(coverage.coverage(workspace))
     content["moved"] = _moved(moves.from_serving(workspace, MOVED))
     content["sentences"] = sentences.three(content)

@@ -89,6 +89,11 @@ class Served:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The connection to the serving file, with the view `laid`."""
+        return self._connection
+
     def ask(self, query: str, values: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         """Return the rows of a fixed query, as plain values."""
         cursor = self._connection.execute(query, values) if values else self._connection.execute(query)

@@ -114,6 +114,12 @@ def _reach(scope: facts.Scope, comments: Comments) -> list[str]:
     return lines
 
 
+def entry(service: facts.Service) -> list[str]:
+    """Return the lines of one service or foundation as an entry of a list, not indented."""
+    fields = list(_service(service).items())
+    return [f"{'- ' if not number else '  '}{key}: {value}" for number, (key, value) in enumerate(fields)]
+
+
 def _service(service: facts.Service) -> dict[str, str]:
     fields = {"name": _word(service.name)}
     if service.owner:

@@ -4,7 +4,8 @@ Tables: `exposures` (the cycle's assessments in order of rank, narrow columns fi
 `action_effects`, `services`, `steps`, `measures`, `blind_spots`, `blind_assets`, `gone_assets`, `cycle` (one row), `assets`
 (asset, name, kind, site, zone, owner, open_exposures and one count for each treatment) and `weighed` (by
 weakness, so that one is found without reading the rest: what the likelihood of each exposure was weighed
-from, as the cycle gave it). A pointer names the current file, so that a reader never meets a half-written one.
+from, as the cycle gave it), and `at_exposure` (exposure, rank, by exposure: where one stands, found without
+reading all). A pointer names the current file, so that a reader never meets a half-written one.
 """
 
 from __future__ import annotations
@@ -40,6 +41,9 @@ _FIRST = (
     "exploit", "leads", "cvss", "epss", "likelihood", "contribution", "low", "high", "due", "kind", "verdict",
     "disposition", "first_seen", "last_seen", "site", "zone", "owner", "weakness", "asset_name",
 )  # fmt: skip
+AT_EXPOSURE = (
+    "CREATE TABLE {target}.at_exposure AS SELECT exposure, rank FROM {target}.exposures ORDER BY exposure, rank"
+)
 _KNOWN = ("asset", "name", "kind", "site", "zone", "owner", "os", "last_seen")
 # Served name, lake's table, order: the order makes the files of equal facts equal.
 _COPIED = (
@@ -102,6 +106,11 @@ def current(workspace: Workspace) -> Path | None:
     return path if path.exists() else None
 
 
+def graph_file(workspace: Workspace, cycle: int) -> Path:
+    """Return where what `cycle` compiled is kept (see `cycle.kept`); it goes when no serving file of the cycle is left."""
+    return workspace.serving_dir / f"cycle-{int(cycle)}.graph"
+
+
 def connect(workspace: Workspace) -> duckdb.DuckDBPyConnection:
     """Return a connection in which the current serving file's tables have their bare names, read-only.
 
@@ -142,6 +151,7 @@ def _write(
             *copies,
             _assets(cycle, assessed),
             f"CREATE TABLE {_TARGET}.weighed AS FROM known_weighed ORDER BY weakness, exposure",
+            AT_EXPOSURE.format(target=_TARGET),
         ]
         laid = {"known_assets": known, "known_weighed": weighed if weighed is not None else _nothing_weighed()}
         lake.copy_to(statements, **laid, **{f"given_{name}": table for name, table in given.items()})
@@ -243,6 +253,11 @@ def _remove_old(workspace: Workspace) -> None:
     for path in files[KEEP_FILES:]:
         if path != named and time.time() - path.stat().st_mtime > GRACE_SECONDS:
             with suppress(OSError):  # open elsewhere, on systems that mind: the next publishing removes it
+                path.unlink()
+    for path in workspace.serving_dir.glob("cycle-*.graph"):
+        served = path.with_suffix(".duckdb").exists() or any(workspace.serving_dir.glob(f"{path.stem}-*.duckdb"))
+        if not served and time.time() - path.stat().st_mtime > GRACE_SECONDS:
+            with suppress(OSError):
                 path.unlink()
 
 

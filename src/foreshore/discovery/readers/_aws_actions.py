@@ -41,6 +41,8 @@ KINDS: Mapping[str, str] = {
     "web environment": "arn:*:elasticbeanstalk:*:{account}:environment/*",
     "workflow environment": "arn:*:airflow:*:{account}:*",
     "stream application": "arn:*:kinesisanalytics:*:{account}:application/*",
+    "eks cluster": "arn:*:eks:*:{account}:cluster/*",
+    "sign-in provider": "arn:*:iam::{account}:saml-provider/*",
     "bucket": "arn:*:s3:::*",
     "object": "arn:*:s3:::*/*",
 }  # fmt: skip
@@ -80,6 +82,8 @@ _BY_KIND: Mapping[str, str] = {
     "web environment": "elasticbeanstalk:UpdateEnvironment",
     "workflow environment": "airflow:CreateCliToken airflow:CreateWebLoginToken",
     "stream application": "kinesisanalytics:UpdateApplication",
+    "eks cluster": "eks:CreateAccessEntry eks:AssociateAccessPolicy",
+    "sign-in provider": "iam:UpdateSAMLProvider",
     "bucket": "s3:PutBucketPolicy s3:PutBucketAcl",
     "object": "s3:GetObject s3:PutObject",
     "any": "iam:CreateRole iam:CreateUser iam:CreateInstanceProfile iam:AddRoleToInstanceProfile "
@@ -104,7 +108,8 @@ _BY_KIND: Mapping[str, str] = {
         "elasticmapreduce:RunJobFlow emr-serverless:CreateApplication "
         "apprunner:CreateService bedrock-agentcore:CreateCodeInterpreter bedrock-agentcore:CreateAgentRuntime "
         "states:CreateStateMachine states:TestState scheduler:CreateSchedule events:PutRule events:PutTargets "
-        "ssm:StartAutomationExecution "
+        "ssm:StartAutomationExecution ssm:CreateActivation "
+        "iot:CreateRoleAlias iot:CreateKeysAndCertificate iot:CreatePolicy iot:AttachPolicy "
         "cloud9:CreateEnvironmentEC2 elasticbeanstalk:CreateApplication elasticbeanstalk:CreateApplicationVersion "
         "elasticbeanstalk:CreateEnvironment "
         "imagebuilder:CreateInfrastructureConfiguration imagebuilder:CreateImage "

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from foreshore.discovery.readers import _aws_organization
 from foreshore.discovery.readers._aws_actions import MANAGED
 from foreshore.discovery.readers._aws_policies import Mandate, Statement, bound, statements
-from foreshore.discovery.readers._aws_shapes import Thing, World, document, listed, mapping, text, words
+from foreshore.discovery.readers._aws_shapes import Thing, World, clock, document, listed, mapping, text, words
 from foreshore.facts import Skipped
 
 Rules = list[Statement]
@@ -47,6 +47,7 @@ class Policies:
     """All managed policies of a world: the default version of each, and the others."""
 
     def __init__(self, world: World) -> None:
+        self.clock = clock(world)
         self._default: dict[str, Rules] = {}
         self.others: dict[str, list[Rules]] = {}
         for thing in world.of("policy"):
@@ -103,7 +104,9 @@ def _actor(
     controls: Mapping[str, list[Rules]],
 ) -> Actor:  # fmt: skip
     arn = text(thing.body, "Arn")
-    facts = {} if kind == "group" else {"aws:principalarn": arn, "aws:principalaccount": thing.account}
+    facts = dict(policies.clock)
+    if kind != "group":
+        facts |= {"aws:principalarn": arn, "aws:principalaccount": thing.account}
     if kind != "group":
         facts |= {"aws:username": text(thing.body, "UserName") if kind == "user" else ""}
     variables = {**facts, "aws:username": facts.get("aws:username", "")}

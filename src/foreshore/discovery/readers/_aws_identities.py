@@ -8,7 +8,7 @@ from foreshore.discovery.readers import _aws_trust, _aws_workloads, _pipelines
 from foreshore.discovery.readers._aws_actors import Policies
 from foreshore.discovery.readers._aws_assets import account_key, instance_key
 from foreshore.discovery.readers._aws_policies import Mandate
-from foreshore.discovery.readers._aws_shapes import Thing, World, listed, mapping, tags, text, words
+from foreshore.discovery.readers._aws_shapes import Thing, World, clock, listed, mapping, tags, text, words
 from foreshore.facts import Record, Relation, Sighting, Skipped
 
 NARROWED = "within limits of its own"
@@ -16,7 +16,7 @@ NARROWED = "within limits of its own"
 
 def identities(world: World) -> Iterator[Sighting]:
     """Yield users, groups and roles as assets."""
-    policies = Policies(world)
+    policies, keys = Policies(world), _access_keys(world)
     for kind, name in (("user", "UserName"), ("iam_group", "GroupName"), ("role", "RoleName")):
         for thing in world.of(kind):
             arn = text(thing.body, "Arn")
@@ -28,9 +28,24 @@ def identities(world: World) -> Iterator[Sighting]:
                 ("trusts_anyone", _anyone(thing) if kind == "role" else ""),
             )  # fmt: skip
             yield Sighting(
-                key=arn, name=text(thing.body, name), kind="identity", identifiers=(("arn", arn),),
+                key=arn, name=text(thing.body, name), kind="identity", identifiers=(("arn", arn), *keys.get(arn, ())),
                 tags=tags(thing.body), attributes=tuple((word, value) for word, value in said if value),
             )  # fmt: skip
+
+
+def _access_keys(world: World) -> dict[str, list[tuple[str, str]]]:
+    """The names of the access keys of each user that are not turned off: a key that leaks is known by its name."""
+    users: dict[tuple[str, str], str] = {}
+    for one in world.of("user"):
+        name, arn = text(one.body, "UserName"), text(one.body, "Arn")
+        users[one.account, name] = arn
+        users["", name] = arn if ("", name) not in users else ""  # where no account is told, one of the name only
+    found: dict[str, list[tuple[str, str]]] = {}
+    for one in world.of("access_key"):
+        owner = users.get((one.account, text(one.body, "UserName")), "")
+        if owner and text(one.body, "Status") == "Active":
+            found.setdefault(owner, []).append(_pipelines.access_key(text(one.body, "AccessKeyId")))
+    return found
 
 
 def _boundary(thing: Thing, policies: Policies) -> str:
@@ -84,8 +99,9 @@ def _memberships(world: World, known: frozenset[str]) -> Iterator[Relation]:
 
 def _trusts(world: World, known: frozenset[str]) -> Iterator[Record]:
     """Whom each role trusts, by kind in the note; a service is a tie to the role's account under its own name."""
+    known_time = clock(world)
     for role in world.of("role"):
-        arn, value = text(role.body, "Arn"), _aws_trust.trust(role)
+        arn, value = text(role.body, "Arn"), _aws_trust.trust(role, known_time)
         if arn not in known:
             continue
         own = account_key(role.account)

@@ -10,6 +10,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -207,9 +208,40 @@ _TEXTS = ("stringequals", "stringequalsignorecase", "stringlike", "arnequals", "
 _NOT_TEXTS = tuple(name.replace("string", "stringnot").replace("arn", "arnnot") for name in _TEXTS)
 
 
+_DATES = ("dateequals", "datenotequals", "datelessthan", "datelessthanequals", "dategreaterthan",
+          "dategreaterthanequals")  # fmt: skip
+
+
+def _dated(name: str, since: str, values: tuple[str, ...]) -> int:
+    """Whether a condition on the time of a request holds, of which only is known that it is not before `since`."""
+    begin, ends = _moment(since), [_moment(value) for value in values]
+    if begin is None or not ends or any(end is None for end in ends):
+        return MAYBE
+    past = [end < begin or (end == begin and name == "datelessthan") for end in ends if end is not None]
+    if name in ("datelessthan", "datelessthanequals", "dateequals"):
+        return NO if all(past) else MAYBE
+    if name == "datenotequals":
+        return YES if all(past) else MAYBE
+    at = [end == begin and name == "dategreaterthanequals" for end in ends]
+    return YES if any(past) or any(at) else MAYBE
+
+
+def _moment(value: str) -> datetime | None:
+    """A date as policies write it: ISO 8601, or seconds since 1970; None for what is neither."""
+    try:
+        if re.fullmatch(r"\d{9,11}", value):
+            return datetime.fromtimestamp(int(value), UTC)
+        found = datetime.fromisoformat(value.strip())
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
 def _holds(operator: str, known: str | None, values: tuple[str, ...]) -> int:
     """Whether one condition holds; MAYBE where the key or the operator is not one that can be known here."""
     name = operator.rpartition(":")[2].removesuffix("ifexists")
+    if known is not None and name in _DATES:
+        return _dated(name, known, values)
     if known is None or name not in (*_TEXTS, *_NOT_TEXTS) or any("${" in value for value in values):
         return MAYBE
     exact = name in ("stringequals", "stringnotequals")

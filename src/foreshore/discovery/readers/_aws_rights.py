@@ -61,7 +61,7 @@ def _places(world: World, known: frozenset[str], policies: Policies, everyone: l
         for arn in actor.policies:
             attached.setdefault(arn, []).append(actor.arn)
     roles = world.of("role")
-    trusts = {text(one.body, "Arn"): trust(one) for one in roles}
+    trusts = {text(one.body, "Arn"): trust(one, policies.clock) for one in roles}
     trusting: dict[str, list[str]] = {}
     for arn, value in sorted(trusts.items()):
         for name in (*value.accounts, *value.principals):

@@ -36,6 +36,7 @@ _SHAPES: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]], ..
     ("cluster", ("DBClusterIdentifier", "Engine"), (), ("DBClusterSnapshotIdentifier",)),
     ("function", ("FunctionArn", "FunctionName"), ("Role", "Runtime", "PackageType"), ()),
     ("user", ("UserName", "UserId", "Arn"), (), ()),
+    ("access_key", ("AccessKeyId", "UserName", "Status"), (), ("SecretAccessKey",)),
     ("iam_group", ("GroupName", "GroupId", "Arn"), (), ("IpPermissions",)),
     ("role", ("RoleName", "Arn"), ("RoleId", "AssumeRolePolicyDocument"), ()),
     ("policy", ("PolicyName", "PolicyVersionList"), (), ()),
@@ -71,6 +72,7 @@ _LISTS = {
     "Buckets": ("bucket", "Name"),
     "Parents": ("scp_parent", "Id"),
 }  # objects without fields of their own, known by their list
+_DAY = regex(r"\d{4}-\d{2}-\d{2}T")
 _ARN = regex(r"arn:(aws[\w-]*):([\w-]*):([\w-]*):(\d{12})?:")
 
 
@@ -113,6 +115,18 @@ class World:
             self.things.setdefault(kind, []).append(Thing(body, who, _region(body) or region, about or {}))
             count += 1
         return count
+
+
+_DATES = ("CreateDate", "UpdateDate", "PasswordLastUsed")
+
+
+def clock(world: World) -> dict[str, str]:
+    """What is known of the time of any request: it is no earlier than the newest date that identities tell."""
+    bodies = [one.body for kind in ("user", "iam_group", "role", "policy", "access_key") for one in world.of(kind)]
+    told = [text(body, name) for body in bodies for name in _DATES]
+    told += [text(mapping(body, "RoleLastUsed"), "LastUsedDate") for body in bodies]
+    newest = max((one for one in told if _DAY.match(one)), default="")
+    return {"aws:currenttime": newest, "aws:epochtime": newest} if newest else {}
 
 
 def found(document: Any) -> Iterator[tuple[str, Mapping[str, Any], str]]:

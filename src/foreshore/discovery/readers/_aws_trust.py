@@ -42,11 +42,11 @@ class Trust:
         return YES - max(self.denied.get(one, NO) for one in (arn, account, "*"))
 
 
-def trust(role: Thing) -> Trust:
-    """Read the trust policy of a role."""
+def trust(role: Thing, clock: Mapping[str, str] | None = None) -> Trust:
+    """Read the trust policy of a role; `clock` is what is known of the time of any request."""
     policy = document(role.body.get("AssumeRolePolicyDocument"))
     facts = {"aws:sourceaccount": role.account, "aws:principalaccount": ""}
-    facts = {name: value for name, value in facts.items() if value}
+    facts = {name: value for name, value in facts.items() if value} | dict(clock or {})
     found = Trust()
     for raw, one in zip(statements_of(policy), statements(policy), strict=True):
         principal = raw.get("Principal")

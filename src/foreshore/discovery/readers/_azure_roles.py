@@ -37,10 +37,22 @@ BUILT_IN = {
     "87a39d53-fc1b-424a-814c-f7e04687dc9e": ("Logic App Contributor", "controls"),
     "0ab0b1a8-8aac-4efd-b8c2-3ee1fb270be8": ("Azure Kubernetes Service Cluster Admin Role", "admin_of"),
     "b1ff04bb-8a4e-4dc4-8eb5-8693973ce19b": ("Azure Kubernetes Service RBAC Cluster Admin", "admin_of"),
+    "ed7f3fbd-7b88-4dd4-9017-9adb7ce333f8": ("Azure Kubernetes Service Contributor Role", "controls"),
+    "6d8ee4ec-f05a-4a1d-8b00-a9b17e38b437": ("SQL Server Contributor", "controls"),
+    "5bd9cd88-fe45-4216-938b-f97437e15450": ("DocumentDB Account Contributor", "controls"),
+    "8311e382-0749-4cb8-b61a-304f252e45ec": ("AcrPush", "controls"),
+    "7f951dda-4ed3-4680-a7ca-43fe172d538d": ("AcrPull", ""),
+    "43d0d8ad-25c7-4714-9337-8ba259a9fe05": ("Monitoring Reader", ""),
+    "fa23ad8b-c56e-40d8-ac0c-ce449e1d2c64": ("Billing Reader", ""),
+    "72fafb9e-0641-4937-9268-a91bfd8191a3": ("Cost Management Reader", ""),
+    "21090545-7ca7-4776-b22c-e363652d74d2": ("Key Vault Reader", ""),
+    "fbdf93bf-df7d-467e-a4d2-9458aa1360c8": ("Cosmos DB Account Reader Role", ""),
+    "4a9ae827-6dc8-4573-8ac7-8239d42aa03f": ("Tag Contributor", ""),
     "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1": ("Storage Blob Data Reader", ""),
     "39bc4728-0917-49c7-9d2c-d95423bc2eb4": ("Security Reader", ""),
     "73c42c96-874c-492b-b04d-ab87d138a893": ("Log Analytics Reader", ""),
 }
+UNKNOWN_ROLE = "unknown role"  # begins the note of a role of which no source says what it allows
 _NAMED = {name.lower(): held for name, held in BUILT_IN.values()}
 _LOOKING = ("/read", "/list/action", "/validate/action")  # ends of actions that only look
 

@@ -27,7 +27,7 @@ _SHOWN = (
     "nosecurityextension", "subjectaltrequireupn", "subjectaltrequiredns", "subjectaltrequiredomaindns",
     "subjectaltrequireemail", "subjectaltrequirespn", "subjectrequireemail", "casecuritycollected",
     "enrollmentagentrestrictionscollected", "isuserspecifiessanenabledcollected", "smbsigning", "webclientrunning",
-    "restrictoutboundntlm", "ldapavailable", "ldapsigning", "ldapsavailable", "ldapsepa",
+    "enforceencryptionforrequests", "disabledextensions", "restrictoutboundntlm", "ldapavailable", "ldapsigning", "ldapsavailable", "ldapsepa",
 )  # fmt: skip
 _ANY_PURPOSE = "2.5.29.37.0"
 _CLIENT = "1.3.6.1.5.5.7.3.2"

@@ -100,6 +100,15 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         "storage.objectUser": "storage.objects.get storage.objects.create",
         "secretmanager.admin": "secretmanager.versions.access secretmanager.secrets.setIamPolicy",
         "secretmanager.secretAccessor": "secretmanager.versions.access",
+        **dict.fromkeys((  # take nothing over
+            "logging.admin", "logging.configWriter", "monitoring.admin", "monitoring.editor", "errorreporting.admin",
+            "errorreporting.writer", "cloudtrace.admin", "cloudtrace.agent", "cloudprofiler.agent", "pubsub.admin",
+            "pubsub.editor", "pubsub.publisher", "pubsub.subscriber", "bigquery.user", "bigquery.jobUser",
+            "cloudsql.client", "dns.admin", "compute.networkAdmin", "compute.securityAdmin",
+            "compute.loadBalancerAdmin", "serviceusage.serviceUsageConsumer", "serviceusage.serviceUsageAdmin",
+            "billing.user", "iap.tunnelResourceAccessor", "iap.httpsResourceAccessor", "container.nodeServiceAccount",
+            "resourcemanager.projectCreator", "run.invoker", "cloudfunctions.invoker", "stackdriver.resourceMetadata.writer",
+        ), ""),
     }.items()
 }  # fmt: skip
 

@@ -75,6 +75,22 @@ def _subjects(statement: Mapping[str, Any], issuer: str) -> list[str]:
     return list(dict.fromkeys(found)) or ["*"]
 
 
+_KEY = regex(r"^(?:AKIA|ASIA)[A-Z0-9]{12,124}$")
+
+
+def access_key(name: str) -> tuple[str, str]:
+    """The identifier that an access key gives to the identity it was made for; its name is no secret."""
+    return "artifact", f"aws-access-key:{name.lower()}"
+
+
+def owner_of_key(asset: str, name: str) -> Iterator[Record]:
+    """Yield the identity that the access key `name`, found in `asset`, belongs to, whoever that turns out to be."""
+    if _KEY.match(name):
+        kind, value = access_key(name)
+        yield Sighting(key=value, name=f"owner of access key {name}", kind="identity", identifiers=((kind, value),))
+        yield Relation(kind="controls", source=f"asset:{asset}", target=f"asset:{value}", note=SECRET)
+
+
 def owner(asset: str, arn: str) -> Iterator[Record]:
     """Yield the identity of AWS that a secret in `asset` belongs to, as the tool that tried the secret was told."""
     if _USER.match(arn):

@@ -17,7 +17,7 @@ from foreshore.discovery.readers import _decoding, _naming
 from foreshore.discovery.readers._azure_actions import ACTIONS
 from foreshore.discovery.readers._azure_network import Network
 from foreshore.discovery.readers._azure_resources import Resource, at, each, lower_id, parent_of, resources, type_of
-from foreshore.discovery.readers._azure_roles import Roles
+from foreshore.discovery.readers._azure_roles import UNKNOWN_ROLE, Roles
 from foreshore.discovery.readers._directory import Ties
 from foreshore.errors import BadReport
 from foreshore.facts import Answer, Record, Relation, RunSeen, Sighting, Skipped
@@ -247,17 +247,19 @@ class _Reading:
         yield from self.principal(
             number, _naming.text(said.get("principaltype")), _naming.text(said.get("principalname"))
         )
-        if not kind and not actions:
-            looking[name if kind is not None else f"{name} (not in this report)"] += 1
+        if kind == "" and not actions:
+            looking[name] += 1
             return
         target = scope or "/providers/microsoft.management/managementgroups"
         yield from self.known(target)
         yield from self.holder(target)
         unsure = ", under a condition" if said.get("condition") else ""
         who = f"entra:{number.lower()}"
-        if not actions:
+        if kind is None and not actions:
+            yield from self.right(who, target, "controls", f"{UNKNOWN_ROLE} {name}, under a condition")
+        elif not actions:
             note = name if kind == "admin_of" else f"role {name}"
-            yield from self.right(who, target, kind or "controls", f"{note}{unsure}")
+            yield from self.right(who, target, str(kind), f"{note}{unsure}")
         for action in actions:
             for end in self.below(target, ACTIONS[action]):
                 yield from self.right(who, end, "controls", f"{action}{unsure}")

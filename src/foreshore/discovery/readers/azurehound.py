@@ -14,7 +14,7 @@ from foreshore.discovery import reports
 from foreshore.discovery.patterns import regex
 from foreshore.discovery.readers import _decoding, _naming
 from foreshore.discovery.readers._azure_resources import at, each, fields, lower_id, parent_of, texts, type_of
-from foreshore.discovery.readers._azure_roles import BUILT_IN
+from foreshore.discovery.readers._azure_roles import BUILT_IN, UNKNOWN_ROLE
 from foreshore.discovery.readers._directory import Ties
 from foreshore.discovery.readers._directory_objects import DOCUMENT, Meta
 from foreshore.errors import BadReport
@@ -139,7 +139,7 @@ class AzureHound:
         for kind, count in reading.left.items():
             yield Skipped(f"kind {kind}", f"{count} objects of this kind are not read")
         for name, count in reading.looking.items():
-            yield Skipped(f"role {name}", f"{count} assignments of a role that only looks or is not known")
+            yield Skipped(f"role {name}", f"{count} assignments of a role that only looks")
 
 
 class _Reading:
@@ -301,8 +301,8 @@ class _Reading:
         """Yield who holds a role on a resource of Azure."""
         for row in _inner(said):
             number = _naming.text(row.get("roledefinitionid")).rpartition("/")[2].lower()
-            name, kind = BUILT_IN.get(number, (f"role {number}", ""))
-            if kind:
+            name, kind = BUILT_IN.get(number, (f"{UNKNOWN_ROLE} {number}, under a condition", "controls"))
+            if kind and number:
                 yield from self.tie(kind, _key(_naming.text(row.get("principalid"))), _target(said), name)
             else:
                 self.looking[name] += 1

@@ -39,6 +39,7 @@ _CONTROLLING = regex(
     r"admin|owner|editor|writer|creator|user$|developer|serviceagent|secretaccessor|invoker|operator|instancelogin|oslogin",
     re.IGNORECASE,
 )
+UNKNOWN_ROLE = "unknown role"  # begins the note of a role of which no source says what it allows
 _LOOKING = regex(r"viewer|reader|browser|auditor|networkuser|logwriter|metricwriter", re.IGNORECASE)
 _STRONG = regex(
     r"setIamPolicy$|\.(?:create|update|delete|patch|actAs|getAccessToken|signBlob|signJwt|implicitDelegation|"
@@ -251,7 +252,8 @@ class _Reading:
                 if member in _PUBLIC:
                     yield _public(policy.resource, role, member)
                 held = self.permissions(role)
-                idle = kind is None and (not held or member in _PUBLIC)
+                unknown = not held and kind != "admin_of" and self.unknown(role)
+                idle = (kind is None and not unknown and not held) or (kind is None and member in _PUBLIC)
                 if idle or member.startswith("deleted:"):
                     looking[role] += 1
                     continue
@@ -259,6 +261,9 @@ class _Reading:
                 kind_of_member, _, address = member.partition(":")
                 key = account_name(address or kind_of_member)
                 unsure = _UNSURE if condition else ""
+                if unknown:
+                    yield from self.tie("controls", key, policy.resource, f"{UNKNOWN_ROLE} {role}{_UNSURE}")
+                    continue
                 if kind == "admin_of" or not held:
                     yield from self.tie(kind or "controls", key, policy.resource, f"{role}{unsure}")
                     continue
@@ -270,6 +275,10 @@ class _Reading:
         """A policy on a service account under the name that the account has elsewhere: its address."""
         found = _OF_ACCOUNT.match(policy.resource)
         return Policy(account_name(found[1]), policy.bindings, policy.where) if found else policy
+
+    def unknown(self, role: str) -> bool:
+        """Is nothing known of what a role allows, neither by its definition nor by its name?"""
+        return bool(role) and role not in self.roles and role not in ROLES and not _LOOKING.search(role)
 
     def permissions(self, role: str) -> tuple[str, ...]:
         """The permissions of a role that are told: by its definition, else as Google predefines it."""

@@ -15,7 +15,7 @@ import msgspec
 from foreshore import facts
 from foreshore.discovery import csvrows, reports
 from foreshore.discovery.patterns import regex
-from foreshore.discovery.readers import _code_scans, _decoding, _hosts, _naming, _packages
+from foreshore.discovery.readers import _code_scans, _decoding, _hosts, _naming, _packages, _pipelines
 from foreshore.discovery.readers._code_scans import Row, inner, text
 from foreshore.facts import Finding, Record, RunSeen, Severity, Sighting, Skipped
 
@@ -52,6 +52,7 @@ class Gitleaks:
         yield RunSeen(tool="gitleaks")
         skipped: list[Skipped] = []
         said: set[str] = set()
+        owners: set[tuple[str, str]] = set()
         for where, row in _rows(report, skipped):
             rule = _first(row, "ruleid", "rule", "reason")
             if not rule:
@@ -62,6 +63,10 @@ class Gitleaks:
                 said.add(project.key)
                 yield project
             yield _finding(project.key, rule, row)
+            key = (project.key, text(row, "secret"))
+            if rule.lower().startswith("aws") and key not in owners:
+                owners.add(key)
+                yield from _pipelines.owner_of_key(*key)
         if not said:
             yield _code_scans.unnamed("Gitleaks")
         yield from skipped

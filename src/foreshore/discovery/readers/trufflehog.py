@@ -69,6 +69,10 @@ class Trufflehog:
             if all(owned) and owned not in owners:
                 owners.add(owned)
                 yield from _pipelines.owner(*owned)
+            key = (place.asset.key, text(row, "Raw"))
+            if rule.lower() == "aws" and not owned[1] and key not in owners:
+                owners.add(key)
+                yield from _pipelines.owner_of_key(*key)
         yield from skipped
 
 

@@ -82,7 +82,7 @@ def _decisions(workspace: Workspace) -> pa.Table:
     import pyarrow as pa
 
     rows: list[dict[str, Any]] = []
-    if workspace.decisions_file.exists():
+    if decisions.exist(workspace):
         with decisions.open(workspace) as opened:
             rows = [
                 {"exposure": one.exposure, "disposition": one.disposition, "because": one.because, "author": one.author,
