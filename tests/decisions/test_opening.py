@@ -46,6 +46,19 @@ def test_a_new_database_writes_ahead_and_keeps_foreign_keys(place: Place) -> Non
     assert answers == ["wal", 1]
 
 
+def test_decisions_are_read_and_taken_inside_an_event_loop(place: Place) -> None:
+    """A cell of a notebook runs in one; a process of its own, since others may have set up Django here."""
+    program = (
+        "import asyncio, sys\nfrom pathlib import Path\nfrom types import SimpleNamespace\nfrom foreshore import decisions\n"
+        "async def cell():\n"
+        "    opened = decisions.open(SimpleNamespace(decisions_file=Path(sys.argv[1])))\n"
+        "    opened.decide([7], 'mitigated', because='looked at the host', author='it')\n"
+        "    assert opened.audit_verify() is None\n"
+        "asyncio.run(cell())\n"
+    )
+    subprocess.run([sys.executable, "-c", program, str(place.decisions_file)], check=True)
+
+
 def test_an_older_database_is_brought_up_to_date_with_all_its_words(place: Place) -> None:
     """The first migration alone is what the oldest database has: no triggers yet."""
     from django.db import connections

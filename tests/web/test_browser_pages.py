@@ -197,12 +197,12 @@ def test_without_scripts_the_menu_and_the_questions_work_in_a_narrow_window(stag
     with stage.seat(ADMIN, NARROW, java_script_enabled=False) as page:
         page.goto("/")
         page.get_by_role("navigation", name="Pages").get_by_role("link", name="Attack map").click()
-        assert page.get_by_role("heading", level=1, name="Attack map").is_visible()
+        page.get_by_role("heading", level=1, name="Attack map").wait_for()
         assert page.get_by_role("row").count() > 3, "the list says what the drawing cannot"
         page.get_by_label("From").fill("internet")
         page.get_by_label("To").fill("Web shop")
         page.get_by_role("button", name="Find", exact=True).click()
-        assert page.get_by_role("heading", level=1, name="Ways of an attacker").is_visible()
+        page.get_by_role("heading", level=1, name="Ways of an attacker").wait_for()
 
 
 def test_what_is_not_there_is_said_in_a_sentence(stage: Stage) -> None:

@@ -87,8 +87,9 @@ def _set_up() -> None:
         from foreshore.decisions import settings as ours
 
         settings.configure(**{name: getattr(ours, name) for name in dir(ours) if name.isupper()})
-        # A notebook runs its cells inside an event loop, where Django would refuse; nothing else runs in that loop.
-        os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    # A notebook runs its cells inside an event loop, where Django would refuse, though nothing else runs in that loop;
+    # the service answers in threads, which have none.
+    os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
     if not apps.ready:
         # What django.setup() does besides, logging and the prefix of addresses, is for a server.
         apps.populate(settings.INSTALLED_APPS)
