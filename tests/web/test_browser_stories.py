@@ -11,7 +11,7 @@ from tests.served import PASSWORD
 from tests.web.browser import Stage
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, LocatorAssertions, Page
+    from playwright.sync_api import Locator, Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 ADMIN = "admin@example.com"
@@ -26,19 +26,16 @@ def shown(one: Locator) -> None:
 
 def gone(some: Locator) -> None:
     """Wait until nothing of it is left."""
-    _expect(some).to_have_count(0, timeout=_WAIT)
+    from playwright.sync_api import expect
+
+    expect(some).to_have_count(0, timeout=_WAIT)
 
 
 def tells(one: Locator, text: str) -> None:
-    """Wait until something shows a text."""
-    _expect(one.first).to_contain_text(text, timeout=_WAIT)
-
-
-def _expect(one: Locator) -> LocatorAssertions:
-    """Ask again until it is so: a click does not wait for the page that it leads to."""
+    """Wait until something shows a text: a click does not wait for the page that it leads to."""
     from playwright.sync_api import expect
 
-    return expect(one)
+    expect(one.first).to_contain_text(text, timeout=_WAIT)
 
 
 def said(page: Page, text: str) -> None:

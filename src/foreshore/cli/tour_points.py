@@ -210,5 +210,9 @@ def commands(workspace: Workspace, folder: Path) -> list[str]:
         found.append(f"foreshore explain {keys.show('EXP', first[0]['exposure'])} -w {folder}")
     if service:
         found.append(f'foreshore paths --to "{service[0]["service"]}" -w {folder}')
-    found += [f"foreshore plan --changes 5 -w {folder}", "foreshore init ws path/to/your/reports"]
+    found += [
+        f"foreshore plan --changes 5 -w {folder}",
+        f"foreshore serve -w {folder}",
+        "foreshore init ws path/to/your/reports",
+    ]
     return found

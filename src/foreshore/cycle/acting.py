@@ -74,11 +74,12 @@ def _effects(found: list[Action]) -> pa.Table:
 def _remove_alone(ordered: list[Action], losses: Sampled, flow: Mapping[int, float]) -> None:
     """Ask the engine what the likeliest actions remove alone; `ordered` are the numbers of `losses`."""
     share = plan.flow_of(ordered, flow)
+    untouched = losses.left(frozenset())
     for number in sorted(range(len(ordered)), key=lambda one: (-share[ordered[one].key], ordered[one].key))[:ALONE]:
         action = ordered[number]
         if share[action.key] <= 0:
             break
-        alone = losses.left(frozenset()) - losses.left(frozenset([number]))
+        alone = untouched - losses.left(frozenset([number]))
         scale = alone / action.removes if action.removes > 0 else 0.0
         action.low, action.high = min(alone, action.low * scale), min(1.0, max(alone, action.high * scale))
         action.removes = alone

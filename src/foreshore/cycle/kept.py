@@ -63,14 +63,16 @@ def write(workspace: Workspace, row: Mapping[str, Any], kept: Kept) -> bool:
 
     with suppress(OSError, pa.ArrowException):
         workspace.serving_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        packing.write(_path(workspace, row), _parts(kept, int(row["seed"])), _kinds(), _about(row))
+        kinds = _kinds()
+        packing.write(_path(workspace, row), _parts(kept, int(row["seed"])), kinds, _about(row, kinds))
         return True
     return False
 
 
 def read(workspace: Workspace, row: Mapping[str, Any]) -> Kept | None:
     """Return what the cycle of `row` compiled, None where no file fits."""
-    parts = packing.read(_path(workspace, row), _kinds(), _about(row))
+    kinds = _kinds()
+    parts = packing.read(_path(workspace, row), kinds, _about(row, kinds))
     if not isinstance(parts, dict):
         return None
     try:
@@ -83,20 +85,14 @@ def _path(workspace: Workspace, row: Mapping[str, Any]) -> Path:
     return serving.graph_file(workspace, int(row["cycle"]))
 
 
-def _about(row: Mapping[str, Any]) -> dict[str, str]:
+def _about(row: Mapping[str, Any], kinds: packing.Kinds) -> dict[str, str]:
     """What a kept graph has to fit: engine, shape of the classes, policy, scope, facts."""
-    own = {"form": FORM, "version": __version__, "shape": _kinds().shape, "shipped": policy.shipped_digest()}
+    own = {"form": FORM, "version": __version__, "shape": kinds.shape, "shipped": policy.shipped_digest()}
     return own | {name: str(row[name]) for name in _FROM_ROW}
 
 
 def _kinds() -> packing.Kinds:
     """What may stand in the file."""
-    scope = packing.Word(
-        lambda one: msgspec.json.encode(one).decode(), lambda text: msgspec.json.decode(text, type=facts.Scope)
-    )
-    service = packing.Word(
-        lambda one: msgspec.json.encode(one).decode(), lambda text: msgspec.json.decode(text, type=facts.Service)
-    )
     return packing.Kinds(
         (Context, Chances, Compiled, states.States, steps.Steps, steps.Shared, reach.Reach, reach.Reasons,
          reach.Tellers, Place, ruled.Ruled),
@@ -104,11 +100,18 @@ def _kinds() -> packing.Kinds:
             Policy: packing.Word(
                 lambda one: json.dumps(one.content()), lambda text: Policy(**json.loads(text))
             ),
-            facts.Scope: scope, facts.Service: service,
+            facts.Scope: _json(facts.Scope), facts.Service: _json(facts.Service),
             ipaddress.IPv4Network: packing.Word(str, ipaddress.IPv4Network),
             ipaddress.IPv6Network: packing.Word(str, ipaddress.IPv6Network),
         },
     )  # fmt: skip
+
+
+def _json(kind: type) -> packing.Word:
+    """How a whole that msgspec knows is written."""
+    return packing.Word(
+        lambda one: msgspec.json.encode(one).decode(), lambda text: msgspec.json.decode(text, type=kind)
+    )
 
 
 def _parts(kept: Kept, seed: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ scope's rules, and last the prior of the kind of places, as one shared draw for 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -69,9 +70,9 @@ class _Written(Sequence[Any]):
             raise IndexError(row)
         return self.written(int(number))
 
+    @abstractmethod
     def written(self, row: int) -> Any:
         """Write one row."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
