@@ -42,7 +42,7 @@ def file(own: Path) -> Path:
     """The kept graph of the served cycle."""
     workspace = Workspace.open(own)
     opened.load(workspace)
-    return serving.graph_file(workspace, int(again.served(workspace)["cycle"]))
+    return serving.kept_file(workspace, int(again.served(workspace)["cycle"]), "graph")
 
 
 def answers(cli: Cli, workspace: Path) -> list[Any]:
@@ -52,7 +52,7 @@ def answers(cli: Cli, workspace: Path) -> list[Any]:
 def test_a_cycle_keeps_its_graph(company: Path) -> None:
     workspace = Workspace.open(company)
     row = again.served(workspace)
-    assert serving.graph_file(workspace, int(row["cycle"])).stat().st_mode & 0o777 == 0o600
+    assert serving.kept_file(workspace, int(row["cycle"]), "graph").stat().st_mode & 0o777 == 0o600
     assert kept.read(workspace, row) is not None
 
 
@@ -150,6 +150,6 @@ def test_kept_graphs_go_with_the_last_serving_file_of_their_cycle(cli: Cli, own:
     assert not old.exists()
     assert young.exists(), "somebody may be about to publish it"
     assert file.exists(), "its serving file is still there"
-    new = serving.graph_file(Workspace.open(own), int(again.served(Workspace.open(own))["cycle"]))
+    new = serving.kept_file(Workspace.open(own), int(again.served(Workspace.open(own))["cycle"]), "graph")
     assert new.exists()
     assert new != file

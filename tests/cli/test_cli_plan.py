@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from foreshore.cycle import planning
 from foreshore.query import lists
+from foreshore.store import serving
 from foreshore.workspace import Workspace
 
 Cli = Callable[..., Any]
@@ -111,3 +114,38 @@ def test_without_wishes_it_is_the_plan_of_the_cycle(cli: Cli, company: Path) -> 
     assert (kept["before"], kept["after"], kept["bound"], kept["exact"]) == (
         found["before"], found["after"], found["bound"], found["exact"],
     )  # fmt: skip
+
+
+def test_the_kept_plan_of_the_cycle_is_what_is_computed_anew(cli: Cli, copy: Path) -> None:
+    """What the cycle kept, what any engine finds without it, and what a damaged or foreign file gives are the same."""
+    assert cli("cycle", "-w", str(copy)).code == 0
+    held = Workspace.open(copy)
+    row = lists.rows(held, "select * from cycle")[0]
+    file = serving.kept_file(held, row["cycle"], "plan")
+    notes: list[str] = []
+    quick = planning.plan(held, on_note=notes.append)
+    assert not notes, "nothing is simulated"
+    text = file.read_bytes()
+    for content in (b"{", text.replace(str(row["cycle"]).encode(), b"1"), None):
+        file.unlink() if content is None else file.write_bytes(content)
+        notes.clear()
+        assert planning.plan(held, on_note=notes.append) == quick, "to the day and the last digit"
+        assert notes
+    file.write_bytes(text)
+    assert len(planning.plan(held, planning.Wishes(changes=1))["actions"]) == 1, "wishes of one's own are computed"
+
+
+def test_a_kept_plan_is_of_no_use_once_windows_give_other_hours(cli: Cli, copy: Path) -> None:
+    """A window in the past is in the terms of the cycle that was made then, and no longer in those of today."""
+    scope = copy / "scope.yaml"
+    web = 'assets: ["name:web-*"], hours_per_week: 10}'
+    day = f"{datetime.now(UTC) + timedelta(days=3):%F}"
+    windows = f', windows: ["{day} 01:00-02:00"]}}'
+    scope.write_text(scope.read_text("utf-8").replace(web, web[:-1] + windows), encoding="utf-8")
+    assert cli("cycle", "-w", str(copy)).code == 0
+    held = Workspace.open(copy)
+    row = lists.rows(held, "select * from cycle")[0]
+    found = planning.of_served(held, row)
+    assert found is not None
+    assert found["hours"]["web-team"] == 1.0
+    assert planning.of_served(held, row | {"as_of": row["as_of"] + timedelta(days=9)}) is None

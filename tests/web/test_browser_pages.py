@@ -145,11 +145,21 @@ def _look(page: Page, name: str, path: str) -> list[str]:
     for theme in RULES:
         wrong += [f"{name}, {theme}: {one}" for one in _violations(page, theme)]
     page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
-    over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    over = _over(page)
     wrong += [f"{name}: {over} pixels wider than a narrow window"] if over > 0 else []
     wrong += [f"{name}: {weight} bytes"] if weight > HEAVIEST else []
     page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
     return wrong
+
+
+def _over(page: Page) -> int:
+    """Return by how many pixels a page is wider than its window, once its drawings have followed the window's size."""
+    end = time.monotonic() + 5
+    while True:
+        over = int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+        if over <= 0 or time.monotonic() > end:
+            return over
+        page.wait_for_timeout(50)
 
 
 def _size(request: Any) -> int:

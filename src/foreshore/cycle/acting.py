@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from foreshore import facts
 from foreshore.cycle import planning
@@ -25,11 +25,12 @@ ALONE = 24  # actions for which the engine says what each removes alone; for oth
 
 @dataclass(frozen=True)
 class Acted:
-    """Actions, the plan over them (`exact`: none is better on its years), and the rows to append."""
+    """Actions, the plan over them (`exact`: none is better on its years), how it is told, and the rows to append."""
 
     actions: list[Action]
     plan: Plan
     exact: bool
+    told: dict[str, Any]
     batches: facts.Batches
 
 
@@ -44,7 +45,8 @@ def act(snapshot: LakeSnapshot, assessed: Assessed) -> Acted:
     model, ordered = assessed.modelled, planning.in_order(found)
     losses = planning.sampled(model, ordered, snapshot.seed, planning.worlds_of(model))
     _remove_alone(ordered, losses, assessed.flow)
-    best = planning.of_cycle(ordered, model, losses, snapshot.as_of)
+    cycle = planning.Cycle(model, ordered, snapshot.cycle, snapshot.seed)
+    best, told = planning.of_cycle(cycle, losses, snapshot.as_of)
     chosen = best.plan
     number = {one.action.key: place for place, one in enumerate(chosen.actions, start=1)}
     rows = [_row(snapshot.cycle, one, number.get(one.key)) for one in found]
@@ -55,7 +57,7 @@ def act(snapshot: LakeSnapshot, assessed: Assessed) -> Acted:
         "actions": pa.Table.from_pylist(rows, schema=_schema()),
         "action_effects": effects.add_column(0, "cycle", pa.array(np.full(effects.num_rows, snapshot.cycle))),
     }
-    return Acted(found, chosen, best.exact, batches)
+    return Acted(found, chosen, best.exact, told, batches)
 
 
 def _effects(found: list[Action]) -> pa.Table:

@@ -82,13 +82,18 @@ def read(workspace: Workspace, row: Mapping[str, Any]) -> Kept | None:
 
 
 def _path(workspace: Workspace, row: Mapping[str, Any]) -> Path:
-    return serving.graph_file(workspace, int(row["cycle"]))
+    return serving.kept_file(workspace, int(row["cycle"]), "graph")
+
+
+def about(row: Mapping[str, Any]) -> dict[str, str]:
+    """What something kept of a cycle has to fit: engine, policy, scope, facts."""
+    own = {"form": FORM, "version": __version__, "shipped": policy.shipped_digest()}
+    return own | {name: str(row[name]) for name in _FROM_ROW}
 
 
 def _about(row: Mapping[str, Any], kinds: packing.Kinds) -> dict[str, str]:
-    """What a kept graph has to fit: engine, shape of the classes, policy, scope, facts."""
-    own = {"form": FORM, "version": __version__, "shape": kinds.shape, "shipped": policy.shipped_digest()}
-    return own | {name: str(row[name]) for name in _FROM_ROW}
+    """What a kept graph has to fit: the shape of the classes as well."""
+    return about(row) | {"shape": kinds.shape}
 
 
 def _kinds() -> packing.Kinds:

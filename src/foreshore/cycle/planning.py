@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from foreshore import keys
-from foreshore.cycle import opened
+from foreshore.cycle import again, opened, planned
 from foreshore.errors import BadPolicy, UsageError
 from foreshore.graph.replay import Replay
 from foreshore.mobilization.plan_best import Best, best
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from foreshore import facts
     from foreshore.cycle.opened import Opened
     from foreshore.mobilization.actions import Action
-    from foreshore.mobilization.plan import Plan, Planned
+    from foreshore.mobilization.plan import Plan
     from foreshore.policy import Policy
     from foreshore.prioritization.modelled import Graphed
     from foreshore.workspace import Workspace
@@ -48,6 +48,12 @@ class Wishes(NamedTuple):
     needs: Sequence[str] = ()
     worlds: int | None = None
 
+    @property
+    def own(self) -> bool:
+        """Is anything asked for but the plan that the cycle itself makes?"""
+        said = (self.hours, self.must, self.barred, self.excludes, self.needs, self.worlds)
+        return any(said) or self.changes != CHANGES
+
 
 def plan(
     workspace: Workspace, wishes: Wishes | None = None, *, on_note: Callable[[str], None] = lambda _: None
@@ -59,7 +65,20 @@ def plan(
     UsageError for a team or action that nobody knows and for terms that no plan meets, NothingToRead before the
     first cycle.
     """
-    return answered(workspace, opened.load(workspace), wishes or Wishes(), on_note=on_note)
+    row = again.served(workspace)
+    asked = wishes or Wishes()
+    return of_served(workspace, row, asked) or answered(workspace, opened.load(workspace, row), asked, on_note=on_note)
+
+
+def of_served(workspace: Workspace, row: Mapping[str, Any], asked: Wishes | None = None) -> dict[str, Any] | None:
+    """Return the plan that the cycle of `row` made, None where its terms are not those that are asked for today."""
+    found = None if asked and asked.own else planned.read(workspace, row)
+    if found is None:
+        return None
+    open_at = windows_of(found.teams, found.weeks, _begin(row))
+    if _hours(found.teams, found.weeks, {}, open_at) != found.answer["hours"]:
+        return None
+    return _dated(found.answer, open_at)
 
 
 def answered(
@@ -68,24 +87,40 @@ def answered(
     """Answer on an opened cycle; see `plan`."""
     found, model = in_order(actions_of(workspace)), graph.found
     _refuse_unknown(asked.hours, model.scope, found)
-    begin = max(graph.row["as_of"], datetime.now(UTC).replace(tzinfo=None)).date()
-    open_at = windows_of(model, begin)
-    terms = _terms(found, asked, _hours(model, asked.hours, open_at), model.policy)
+    open_at = windows_of(model.scope.teams, weeks_of(model), _begin(graph.row))
+    terms = _terms(found, asked, _hours(model.scope.teams, weeks_of(model), asked.hours, open_at), model.policy)
     worlds = asked.worlds or worlds_of(model)
     on_note(f"simulating {worlds:,} years twice: to choose on, and to judge the choice by")
     seed = int(graph.row["seed"])
     chosen = best_of(model, found, sampled(model, found, seed, worlds), terms)
-    shown = as_json(chosen.plan)
-    for one, when in zip(shown["actions"], _when(chosen.plan.actions, open_at), strict=True):
-        one["window"] = when
+    return _dated(_told(Cycle(model, found, graph.cycle, seed), chosen, worlds, terms.hours), open_at)
+
+
+class Cycle(NamedTuple):
+    """What plans of a cycle are made from: its model, its actions in order (see `in_order`), its number and seed."""
+
+    model: Graphed
+    found: Sequence[Action]
+    number: int
+    seed: int
+
+
+def _told(cycle: Cycle, chosen: Best, worlds: int, hours: Mapping[str, float]) -> dict[str, Any]:
+    """Return a plan as programs read it, judged on years that it was not chosen on, without dates."""
     gone = frozenset(one.action.key for one in chosen.plan.actions)
-    fresh = sampled(model, found, keys.of("fresh years", seed), worlds).left(
-        frozenset(number for number, one in enumerate(found) if one.key in gone)
+    fresh = sampled(cycle.model, cycle.found, keys.of("fresh years", cycle.seed), worlds).left(
+        frozenset(number for number, one in enumerate(cycle.found) if one.key in gone)
     )
     return {
-        "cycle": keys.show("CYC", graph.cycle), **shown, "exact": chosen.exact, "worlds": worlds,
-        "fresh": {"before": 1.0, "after": fresh, "removes": 1.0 - fresh}, "hours": dict(terms.hours),
+        "cycle": keys.show("CYC", cycle.number), **as_json(chosen.plan), "exact": chosen.exact, "worlds": worlds,
+        "fresh": {"before": 1.0, "after": fresh, "removes": 1.0 - fresh}, "hours": dict(hours),
     }  # fmt: skip
+
+
+def _begin(row: Mapping[str, Any]) -> date:
+    """Return the first day on which something of a plan can be done."""
+    begin: date = max(row["as_of"], datetime.now(UTC).replace(tzinfo=None)).date()
+    return begin
 
 
 def in_order(found: Sequence[Action]) -> list[Action]:
@@ -93,10 +128,12 @@ def in_order(found: Sequence[Action]) -> list[Action]:
     return sorted(found, key=lambda one: one.key)
 
 
-def of_cycle(found: Sequence[Action], model: Graphed, losses: Sampled, as_of: datetime) -> Best:
-    """Return the plan of a cycle: within the hours of teams, the policy's pairs, and no wishes besides."""
-    hours = _hours(model, {}, windows_of(model, as_of.date()))
-    return best_of(model, found, losses, _terms(found, Wishes(), hours, model.policy))
+def of_cycle(cycle: Cycle, losses: Sampled, as_of: datetime) -> tuple[Best, dict[str, Any]]:
+    """Return the plan of a cycle, and as programs read it: within teams' hours, the policy's pairs, no wishes besides."""
+    model, weeks = cycle.model, weeks_of(cycle.model)
+    hours = _hours(model.scope.teams, weeks, {}, windows_of(model.scope.teams, weeks, as_of.date()))
+    chosen = best_of(model, cycle.found, losses, _terms(cycle.found, Wishes(), hours, model.policy))
+    return chosen, _told(cycle, chosen, worlds_of(model), hours)
 
 
 def best_of(model: Graphed, found: Sequence[Action], losses: Sampled, terms: Terms) -> Best:
@@ -126,18 +163,24 @@ def sampled(found: Graphed, actions: Sequence[Action], seed: int, worlds: int) -
     return Sampled(kept, model.weights, action_of, effort.losses_per_year)
 
 
-def windows_of(model: Graphed, begin: date) -> dict[str, list[windows.Span]]:
-    """Return the change windows of each team that has any, within the policy's weeks."""
-    days = round(7 * model.policy.number("plan.horizon.weeks").value)
-    return {team.name: windows.spans(team.windows, begin, days) for team in model.scope.teams if team.windows}
+def weeks_of(model: Graphed) -> float:
+    """Return for how many weeks plans are made, in whole days."""
+    return round(7 * model.policy.number("plan.horizon.weeks").value) / 7
+
+
+def windows_of(teams: Sequence[facts.Team], weeks: float, begin: date) -> dict[str, list[windows.Span]]:
+    """Return the change windows of each team that has any, within so many weeks."""
+    return {team.name: windows.spans(team.windows, begin, round(7 * weeks)) for team in teams if team.windows}
 
 
 def _hours(
-    model: Graphed, given: Mapping[str, float], open_at: Mapping[str, Sequence[windows.Span]]
+    teams: Sequence[facts.Team],
+    weeks: float,
+    given: Mapping[str, float],
+    open_at: Mapping[str, Sequence[windows.Span]],
 ) -> dict[str, float]:
     """Return the hours of each team that has a limit."""
-    weeks = round(7 * model.policy.number("plan.horizon.weeks").value) / 7
-    usual = {team.name: team.hours_per_week * weeks for team in model.scope.teams if team.hours_per_week is not None}
+    usual = {team.name: team.hours_per_week * weeks for team in teams if team.hours_per_week is not None}
     hours = {**usual, **given}
     for team, spans in open_at.items():
         hours[team] = min(hours.get(team, np.inf), sum(span.hours for span in spans))
@@ -204,12 +247,11 @@ def _of_policy(rules: Policy, kind: str) -> tuple[Pair, ...]:
     return tuple(pairs)
 
 
-def _when(planned: Sequence[Planned], open_at: Mapping[str, Sequence[windows.Span]]) -> list[dict[str, Any] | None]:
+def _dated(told: dict[str, Any], open_at: Mapping[str, Sequence[windows.Span]]) -> dict[str, Any]:
     """Say in which windows each action is done: those of its team are used up in the order of the plan."""
     rest = {team: list(spans) for team, spans in open_at.items()}
-    found: list[dict[str, Any] | None] = []
-    for one in planned:
-        spans, hours = rest.get(one.action.team, []), one.action.hours
+    for one in told["actions"]:
+        spans, hours = rest.get(one["team"], []), one["hours"]
         used: list[datetime] = []
         while spans and hours > _MOMENT:
             taken = min(hours, spans[0].hours)
@@ -217,8 +259,8 @@ def _when(planned: Sequence[Planned], open_at: Mapping[str, Sequence[windows.Spa
             used.append(spans[0].start)
             after = windows.Span(spans[0].start, spans[0].hours - taken)
             spans[:1] = [after] if after.hours > _MOMENT else []
-        found.append({"first": used[0], "last": used[-1]} if used else None)
-    return found
+        one["window"] = {"first": used[0], "last": used[-1]} if used else None
+    return told
 
 
 def as_json(chosen: Plan) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from foreshore import __version__, facts, keys
-from foreshore.cycle import acting, inputs, kept, planning, results, revoking, yardsticks
+from foreshore.cycle import acting, inputs, kept, planned, planning, results, revoking, yardsticks
 from foreshore.cycle.snapshot import LakeSnapshot
 from foreshore.discovery import blindspots, states
 from foreshore.discovery.identity import RECIPE
@@ -72,7 +72,7 @@ def run(
         batches["measures"] = results.measures(snapshot, assessed, result)
         batches["gone_assets"] = snapshot.laid["gone_assets"]
         lake.append(batches, job=f"cycle:{cycle}")
-        kept.write(workspace, row.to_pylist()[0], graph)
+        _keep(workspace, row.to_pylist()[0], graph, acted)
         serving.publish(lake, cycle, assets=assessed.modelled.context.assets, weighed=assessed.weighed)
         if as_of is None and not known_at:  # a look back finds out nothing about today
             revoking.record(workspace, lake, broken)
@@ -81,6 +81,12 @@ def run(
         _tend(workspace, lake, on_note)
     _acknowledge(workspace, cycle, result)
     return result
+
+
+def _keep(workspace: Workspace, row: dict[str, Any], graph: kept.Kept, acted: acting.Acted) -> None:
+    """Keep what answers questions quickly: the compiled graph, and the plan."""
+    kept.write(workspace, row, graph)
+    planned.write(workspace, row, graph.found.scope.teams, planning.weeks_of(graph.found), acted.told)
 
 
 def _tend(workspace: Workspace, lake: Lake, on_note: Say) -> None:

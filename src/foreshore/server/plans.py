@@ -54,10 +54,15 @@ def ask(access: Access, wishes: Mapping[str, Any]) -> Job:
 
 
 def of_cycle(shelf: Shelf, access: Access) -> dict[str, Any] | None:
-    """Return the plan that the cycle itself made, None where it made none."""
+    """Return the plan that the cycle itself made (in short, where it is not kept whole), None where it made none."""
+    from foreshore.cycle import planning
+
     access.need_everywhere("see")
-    text = shelf.remembered("select result from cycle")[0]["result"]
-    found: dict[str, Any] = orjson.loads(text or "{}").get("plan") or {}
+    row = shelf.remembered("select * from cycle")[0]
+    if whole := planning.of_served(shelf.workspace, row):
+        told: dict[str, Any] = orjson.loads(orjson.dumps(whole))
+        return told if told["actions"] else None
+    found: dict[str, Any] = orjson.loads(row["result"] or "{}").get("plan") or {}
     left = [float(one) for one in found.get("left", [])]
     rows = shelf.remembered(f"select * exclude (cycle) from actions order by number limit {len(left)}")
     before, actions = float(found.get("before", 1.0)), []

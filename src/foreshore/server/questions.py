@@ -66,7 +66,7 @@ def _plan(workspace: Workspace, graph: Opened, asked: Mapping[str, Any]) -> dict
         hours={team: float(hours) for team, hours in asked.get("hours", {}).items()},
         changes=int(asked.get("changes", planning.CHANGES)), must=asked.get("must", ()), barred=asked.get("barred", ()),
     )  # fmt: skip
-    return planning.answered(workspace, graph, wishes)
+    return planning.of_served(workspace, graph.row, wishes) or planning.answered(workspace, graph, wishes)
 
 
 def _news(workspace: Workspace, asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -106,9 +106,12 @@ def current(workspace: Workspace) -> Path | None:
     return path if path.exists() else None
 
 
-def graph_file(workspace: Workspace, cycle: int) -> Path:
-    """Return where what `cycle` compiled is kept (see `cycle.kept`); it goes when no serving file of the cycle is left."""
-    return workspace.serving_dir / f"cycle-{int(cycle)}.graph"
+def kept_file(workspace: Workspace, cycle: int, what: str) -> Path:
+    """Return where something of `cycle` is kept for quick answers: its "graph" (`cycle.kept`), its "plan" (`cycle.planned`).
+
+    It goes when no serving file of the cycle is left.
+    """
+    return workspace.serving_dir / f"cycle-{int(cycle)}.{what}"
 
 
 def connect(workspace: Workspace) -> duckdb.DuckDBPyConnection:
@@ -254,7 +257,7 @@ def _remove_old(workspace: Workspace) -> None:
         if path != named and time.time() - path.stat().st_mtime > GRACE_SECONDS:
             with suppress(OSError):  # open elsewhere, on systems that mind: the next publishing removes it
                 path.unlink()
-    for path in workspace.serving_dir.glob("cycle-*.graph"):
+    for path in workspace.serving_dir.glob("cycle-*.*"):
         served = path.with_suffix(".duckdb").exists() or any(workspace.serving_dir.glob(f"{path.stem}-*.duckdb"))
         if not served and time.time() - path.stat().st_mtime > GRACE_SECONDS:
             with suppress(OSError):
